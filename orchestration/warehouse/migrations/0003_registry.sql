@@ -1,0 +1,219 @@
+-- registry: every version of every definition a person wrote, and the SQL made of its predicates.
+create schema registry;
+
+create table registry.versions (
+    registry_version bigint generated always as identity primary key,
+    hash text not null,
+    definition_count integer not null,
+    stored_at timestamptz not null default clock_timestamp()
+);
+
+-- A new row per change. A definition whose file is gone gets a last row without a body.
+create table registry.definitions (
+    kind text not null,
+    id text not null,
+    version integer not null,
+    registry_version bigint not null references registry.versions (registry_version),
+    body jsonb,
+    hash text not null,
+    valid_from timestamptz not null,
+    file text not null,
+    primary key (kind, id, version),
+    unique (kind, id, registry_version)
+);
+
+-- Only predicates become SQL. A segment's text changes with the segments it names, so a row
+-- belongs to the registry version in which its text first read so.
+create table registry.compiled (
+    kind text not null,
+    id text not null,
+    version integer not null,
+    registry_version bigint not null references registry.versions (registry_version),
+    sql text not null,
+    hash text not null,
+    primary key (kind, id, registry_version)
+);
+
+create function registry.refuse_change() returns trigger
+language plpgsql as $$
+begin
+    raise exception 'registry history is append-only: % on % refused', tg_op, tg_table_name;
+end
+$$;
+
+create trigger versions_are_append_only
+before update or delete or truncate on registry.versions
+for each statement execute function registry.refuse_change();
+
+create trigger definitions_are_append_only
+before update or delete or truncate on registry.definitions
+for each statement execute function registry.refuse_change();
+
+create trigger compiled_is_append_only
+before update or delete or truncate on registry.compiled
+for each statement execute function registry.refuse_change();
+
+-- A running build keeps the version it pinned; everybody else sees the newest.
+create function registry.version_in_force() returns bigint
+language sql stable as $$
+    select coalesce(
+        (
+            select builds.registry_version
+            from ops.current_build
+            inner join ops.builds using (build_id)
+            where builds.state = 'running'
+        ),
+        (select max(registry_version) from registry.versions)
+    )
+$$;
+
+create view registry.in_force as
+select latest.*
+from (
+    select distinct on (kind, id) *
+    from registry.definitions
+    where registry_version <= (select registry.version_in_force())
+    order by kind, id, version desc
+) as latest
+where latest.body is not null;
+
+create view registry.compiled_in_force as
+select distinct on (compiled.kind, compiled.id)
+    compiled.kind,
+    compiled.id,
+    compiled.version,
+    compiled.sql,
+    compiled.hash
+from registry.compiled as compiled
+where compiled.registry_version <= (select registry.version_in_force())
+order by compiled.kind, compiled.id, compiled.registry_version desc;
+
+-- One row per funnel. Windows are hours: n x 24 h, never calendar days.
+create view registry.funnels as
+select
+    id as funnel_id,
+    version,
+    body ->> 'title' as title,
+    body ->> 'unit' as unit,
+    body ->> 'ordering' as ordering,
+    body ->> 'counting' as counting,
+    body ->> 'reentry' as reentry,
+    (body ->> 'window_hours')::integer as window_hours,
+    jsonb_array_length(body -> 'steps') as step_count
+from registry.in_force
+where kind = 'funnel';
+
+-- One row per funnel and step, from 1. predicate_sql speaks of the columns of raw.events.
+create view registry.funnel_steps as
+select
+    definition.id as funnel_id,
+    definition.version,
+    step.step_index::integer as step_index,
+    step.body ->> 'name' as step_name,
+    (step.body ->> 'optional')::boolean as is_optional,
+    (step.body ->> 'within_hours')::integer as within_hours,
+    compiled.sql as predicate_sql
+from registry.in_force as definition
+cross join lateral jsonb_array_elements(definition.body -> 'steps')
+with ordinality as step (body, step_index)
+inner join registry.compiled_in_force as compiled
+    on
+        compiled.kind = 'funnel_step'
+        and compiled.id = definition.id || '/' || step.step_index
+where definition.kind = 'funnel';
+
+-- One row per segment. predicate_sql speaks of the columns of the segments' facts.
+create view registry.segments as
+select
+    definition.id as segment_id,
+    definition.version,
+    definition.body ->> 'title' as title,
+    compiled.sql as predicate_sql
+from registry.in_force as definition
+inner join registry.compiled_in_force as compiled
+    on compiled.kind = 'segment' and compiled.id = definition.id
+where definition.kind = 'segment';
+
+create view registry.experiments as
+select
+    id as experiment_id,
+    version,
+    body ->> 'title' as title,
+    body ->> 'state' as state,
+    body ->> 'unit' as unit,
+    (body ->> 'starts_at')::timestamptz as starts_at,
+    (body ->> 'ends_at')::timestamptz as ends_at,
+    body ->> 'decision' as decision,
+    (body ->> 'alpha')::numeric as alpha,
+    (body ->> 'minimum_units')::integer as minimum_units,
+    (body ->> 'minimum_conversions')::integer as minimum_conversions
+from registry.in_force
+where kind = 'experiment';
+
+-- One row per experiment and arm; arm 1 is the control.
+create view registry.experiment_arms as
+select
+    definition.id as experiment_id,
+    arm.arm_index::integer as arm_index,
+    arm.body ->> 'variant' as variant,
+    arm.arm_index = 1 as is_control,
+    (arm.body ->> 'weight')::integer as weight
+from registry.in_force as definition
+cross join lateral jsonb_array_elements(definition.body -> 'arms')
+with ordinality as arm (body, arm_index)
+where definition.kind = 'experiment';
+
+-- One row per experiment and metric. A unit converts when predicate_sql holds for one of its events.
+create view registry.experiment_metrics as
+select
+    definition.id as experiment_id,
+    metric.metric_index::integer as metric_index,
+    metric.body ->> 'name' as metric_name,
+    metric.body ->> 'role' as role,
+    (metric.body ->> 'within_hours')::integer as within_hours,
+    compiled.sql as predicate_sql
+from registry.in_force as definition
+cross join lateral jsonb_array_elements(definition.body -> 'metrics')
+with ordinality as metric (body, metric_index)
+inner join registry.compiled_in_force as compiled
+    on
+        compiled.kind = 'experiment_metric'
+        and compiled.id = definition.id || '/' || metric.metric_index
+where definition.kind = 'experiment';
+
+create view registry.metrics as
+select
+    id as metric_id,
+    version,
+    body ->> 'title' as title,
+    body ->> 'description' as description,
+    body ->> 'unit' as unit,
+    body ->> 'better' as better,
+    (body ->> 'is_rate')::boolean as is_rate
+from registry.in_force
+where kind = 'metric';
+
+-- One row per purpose. Where consent is not required, another lawful basis is named.
+create view registry.purposes as
+select
+    purpose.body ->> 'purpose' as purpose,
+    purpose.body ->> 'basis' as basis,
+    purpose.body ->> 'basis' = 'consent' as is_consent_required,
+    (purpose.body ->> 'retroactive')::boolean as is_retroactive
+from registry.in_force as definition
+cross join lateral jsonb_array_elements(definition.body -> 'purposes') as purpose (body)
+where definition.kind = 'consent';
+
+create view registry.retention as
+select
+    class.body ->> 'data_class' as data_class,
+    (class.body ->> 'days')::integer as days
+from registry.in_force as definition
+cross join lateral jsonb_array_elements(definition.body -> 'classes') as class (body)
+where definition.kind = 'retention';
+
+-- One row: how many days after its day a row may come without being too late.
+create view registry.days_late_allowed as
+select (body ->> 'days_late_allowed')::integer as days_late_allowed
+from registry.in_force
+where kind = 'defaults';
