@@ -75,17 +75,15 @@ create table ops.touched_days (
 create index touched_days_unsettled
 on ops.touched_days (touched_id) where settled_by is null;
 
+-- Settled rows are deleted: who was touched is personal, and no use once it was built.
+-- A removed or replaced row touches its device like a new one.
 create table ops.touched_devices (
     touched_id bigint generated always as identity primary key,
     load_id bigint not null references ops.loads (load_id),
     device_id text not null,
     first_at timestamptz not null,
-    last_at timestamptz not null,
-    settled_by bigint
+    last_at timestamptz not null
 );
-
-create index touched_devices_unsettled
-on ops.touched_devices (touched_id) where settled_by is null;
 
 -- How far each source is complete; only builds and the load scan move it, never backwards.
 create table ops.watermarks (
@@ -100,6 +98,8 @@ create table ops.builds (
     run_id text not null,
     is_full_selection boolean not null,
     registry_version bigint,
+    -- Models built from nothing, because they are new or their definition changed.
+    refreshed_models text[] not null default '{}',
     state text not null default 'running' check (
         state in ('running', 'succeeded', 'failed', 'superseded')
     ),
@@ -110,25 +110,36 @@ create table ops.builds (
 
 -- The one build that may write. A takeover updates this row and so waits for the model in flight.
 create table ops.current_build (
-    only boolean primary key default true check (only),
+    is_only boolean primary key default true check (is_only),
     build_id bigint not null references ops.builds (build_id)
 );
 
-create table ops.claimed_days (
+-- How complete each source was when the build began: what it built cannot be more complete.
+create table ops.build_watermarks (
     build_id bigint not null references ops.builds (build_id),
-    touched_id bigint not null references ops.touched_days (touched_id),
+    source text not null,
+    data_complete_through timestamptz not null,
+    primary key (build_id, source)
+);
+
+-- Claims of the running build, row by row. No foreign keys: millions of rows in a first build.
+create table ops.claimed_days (
+    build_id bigint not null,
+    touched_id bigint not null,
     primary key (build_id, touched_id)
 );
 
 create table ops.claimed_devices (
-    build_id bigint not null references ops.builds (build_id),
-    touched_id bigint not null references ops.touched_devices (touched_id),
+    build_id bigint not null,
+    touched_id bigint not null,
     primary key (build_id, touched_id)
 );
 
--- The whole chains of the claimed devices: sessions inside these extents are rebuilt.
+-- The whole chains of the claimed devices, both ends inclusive: from the first interactive
+-- event of a chain to 30 minutes after its last, on old and new rows together. A session or
+-- identity row that starts inside is replaced; every row it needs lies inside.
 create table ops.build_extents (
-    build_id bigint not null references ops.builds (build_id),
+    build_id bigint not null,
     device_id text not null,
     from_at timestamptz not null,
     to_at timestamptz not null,
@@ -136,8 +147,10 @@ create table ops.build_extents (
 );
 
 -- Days a model really changed in a build; children rebuild the union of their parents' changes.
+-- 'raw.events' holds the touched days, 'identity.device_owners' the days of anonymous events
+-- whose owner changed. A build inherits the rows of the unsettled builds before it.
 create table ops.changed (
-    build_id bigint not null references ops.builds (build_id),
+    build_id bigint not null,
     model text not null,
     day date not null,
     primary key (build_id, model, day)
@@ -151,11 +164,13 @@ create table ops.models (
 );
 
 -- Raises when the build was superseded; FOR SHARE makes a takeover wait for the caller's commit.
+-- Names the session after the build, so that a takeover finds and ends what is left of it.
 create function ops.require_build(wanted bigint) returns void
 language plpgsql as $$
 declare
     current bigint;
 begin
+    perform set_config('application_name', 'daybook build ' || wanted, false);
     select build_id into current from ops.current_build for share;
     if current is distinct from wanted then
         raise exception 'build % was superseded by build %', wanted, current
