@@ -69,8 +69,12 @@ create table ops.touched_days (
     occurred_on date not null,
     event_name text not null,
     row_count bigint not null,
+    -- Rows the day gained or lost: these add up to the rows of its partition.
+    row_change bigint not null default 0,
     settled_by bigint
 );
+
+create index touched_days_by_day on ops.touched_days (occurred_on);
 
 create index touched_days_unsettled
 on ops.touched_days (touched_id) where settled_by is null;

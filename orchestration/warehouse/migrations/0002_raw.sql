@@ -55,10 +55,12 @@ create table raw.events (
 ) partition by range (occurred_on);
 
 -- Identity of a row is global, across partitions; keys outlive rows.
--- `probe` is 0 unless two different ids share the 64 bits.
+-- `probe` is 0 unless two different ids share the 64 bits; `id_hash`, 64 further bits of the
+-- same hash, tells them apart even when the row itself was purged.
 create table raw.event_keys (
     key bigint not null,
     probe smallint not null default 0,
+    id_hash bigint not null,
     occurred_on date not null,
     received_at timestamptz,
     payload_hash bigint not null,
@@ -94,3 +96,74 @@ create table raw.set_aside (
 
 create index set_aside_open on raw.set_aside (source, reason) where status = 'open';
 create index set_aside_by_load on raw.set_aside (load_id);
+
+-- One row per payload that lost, however often and in whatever order its copies arrive.
+create unique index set_aside_one_per_conflict
+on raw.set_aside (event_key, payload_hash) where outcome = 'conflict';
+
+-- What the ledger says raw.events holds beside what it holds; the null source is the total.
+create function ops.conservation()
+returns table (
+    source text, expected_count bigint, row_count bigint, difference bigint
+)
+language sql stable as $$
+    with ledger as (
+        select
+            loads.source,
+            sum(
+                loads.accepted_count + loads.released_count
+                - loads.replaced_count - loads.removed_count
+            )::bigint as expected_count
+        from ops.loads as loads
+        where loads.kind <> 'extract'
+        group by loads.source
+    ),
+
+    stored as (
+        select events.source, count(*) as row_count
+        from raw.events as events
+        group by events.source
+    ),
+
+    sources as (
+        select
+            source,
+            coalesce(ledger.expected_count, 0) as expected_count,
+            coalesce(stored.row_count, 0) as row_count
+        from ledger full join stored using (source)
+    )
+
+    select
+        sources.source,
+        coalesce(sum(sources.expected_count), 0)::bigint,
+        coalesce(sum(sources.row_count), 0)::bigint,
+        coalesce(sum(sources.row_count - sources.expected_count), 0)::bigint
+    from sources
+    group by grouping sets ((sources.source), ())
+$$;
+
+-- The same law by day: what loads recorded as changed adds up to the rows of the partition.
+create function ops.conservation_by_day()
+returns table (
+    occurred_on date, expected_count bigint, row_count bigint, difference bigint
+)
+language sql stable as $$
+    with recorded as (
+        select touched.occurred_on, sum(touched.row_change)::bigint as expected_count
+        from ops.touched_days as touched
+        group by touched.occurred_on
+    ),
+
+    stored as (
+        select events.occurred_on, count(*) as row_count
+        from raw.events as events
+        group by events.occurred_on
+    )
+
+    select
+        occurred_on,
+        coalesce(recorded.expected_count, 0),
+        coalesce(stored.row_count, 0),
+        coalesce(stored.row_count, 0) - coalesce(recorded.expected_count, 0)
+    from recorded full join stored using (occurred_on)
+$$;
