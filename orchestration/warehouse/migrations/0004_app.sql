@@ -4,7 +4,7 @@
 -- valid_to is null. row_hash covers every column before changed_at; a version is written only
 -- where it differs. Money is integer minor units and a currency. Ids are text, so that apps with
 -- numbers, uuids and slugs meet the same tables.
--- The comment of a table names its business day: the day that a changed row touches.
+-- The comment of a table names its business days: the days that a changed row touches.
 
 -- Accounts of the app. Contact details only as keyed hashes, names never.
 create table raw.app_persons (
@@ -31,7 +31,7 @@ create table raw.app_persons (
 );
 
 create unique index app_persons_current on raw.app_persons (user_id) where valid_to is null;
-comment on table raw.app_persons is 'day: registered_at';
+comment on table raw.app_persons is 'days: registered_at';
 
 -- Those who offer: teachers, accountants, therapists, organisers.
 create table raw.app_providers (
@@ -53,7 +53,7 @@ create table raw.app_providers (
 );
 
 create unique index app_providers_current on raw.app_providers (provider_id) where valid_to is null;
-comment on table raw.app_providers is 'day: joined_at';
+comment on table raw.app_providers is 'days: joined_at';
 
 -- Kinds of service a provider can be booked for.
 create table raw.app_services (
@@ -76,7 +76,7 @@ create table raw.app_services (
 );
 
 create unique index app_services_current on raw.app_services (service_id) where valid_to is null;
-comment on table raw.app_services is 'day: created_at';
+comment on table raw.app_services is 'days: created_at';
 
 -- What a provider offers.
 create table raw.app_listings (
@@ -85,6 +85,7 @@ create table raw.app_listings (
     service_id text,
     category text,
     title text,
+    duration_minutes integer,
     price_minor bigint,
     currency text,
     state text,
@@ -100,7 +101,7 @@ create table raw.app_listings (
 );
 
 create unique index app_listings_current on raw.app_listings (listing_id) where valid_to is null;
-comment on table raw.app_listings is 'day: created_at';
+comment on table raw.app_listings is 'days: created_at';
 
 -- Hours in which a provider can be booked.
 create table raw.app_availability (
@@ -119,7 +120,7 @@ create table raw.app_availability (
 );
 
 create unique index app_availability_current on raw.app_availability (availability_id) where valid_to is null;
-comment on table raw.app_availability is 'day: starts_at';
+comment on table raw.app_availability is 'days: starts_at';
 
 -- Requests, orders, registrations. Three dates: booked, service, cash (payments).
 create table raw.app_bookings (
@@ -132,11 +133,10 @@ create table raw.app_bookings (
     order_id text,
     state text not null,
     requested_at timestamptz not null,
-    decided_at timestamptz,
     starts_at timestamptz,
     ends_at timestamptz,
-    completed_at timestamptz,
-    cancelled_at timestamptz,
+    region text,
+    utm_campaign text,
     list_minor bigint,
     discount_minor bigint,
     discount_funder text,
@@ -155,7 +155,7 @@ create table raw.app_bookings (
 );
 
 create unique index app_bookings_current on raw.app_bookings (booking_id) where valid_to is null;
-comment on table raw.app_bookings is 'day: requested_at';
+comment on table raw.app_bookings is 'days: requested_at, starts_at';
 
 -- The log of state changes: what happened between two extracts.
 create table raw.app_booking_states (
@@ -175,7 +175,7 @@ create table raw.app_booking_states (
 );
 
 create unique index app_booking_states_current on raw.app_booking_states (booking_state_id) where valid_to is null;
-comment on table raw.app_booking_states is 'day: entered_at';
+comment on table raw.app_booking_states is 'days: entered_at';
 
 -- Ticketed or scheduled happenings: concerts, classes, club sessions.
 create table raw.app_occasions (
@@ -203,17 +203,19 @@ create table raw.app_occasions (
 );
 
 create unique index app_occasions_current on raw.app_occasions (occasion_id) where valid_to is null;
-comment on table raw.app_occasions is 'day: starts_at';
+comment on table raw.app_occasions is 'days: starts_at';
 
 -- One seat or place at an occasion.
 create table raw.app_tickets (
     ticket_id text not null,
     occasion_id text not null,
     booking_id text,
+    order_id text,
     user_id text,
     ticket_type text,
     state text not null,
     price_minor bigint,
+    fee_minor bigint,
     currency text,
     issued_at timestamptz not null,
     changed_at timestamptz,
@@ -227,7 +229,7 @@ create table raw.app_tickets (
 );
 
 create unique index app_tickets_current on raw.app_tickets (ticket_id) where valid_to is null;
-comment on table raw.app_tickets is 'day: issued_at';
+comment on table raw.app_tickets is 'days: issued_at';
 
 -- Who came, and for how long.
 create table raw.app_attendance (
@@ -250,7 +252,7 @@ create table raw.app_attendance (
 );
 
 create unique index app_attendance_current on raw.app_attendance (attendance_id) where valid_to is null;
-comment on table raw.app_attendance is 'day: recorded_at';
+comment on table raw.app_attendance is 'days: recorded_at';
 
 -- Money charged. The date is the cash date.
 create table raw.app_payments (
@@ -266,7 +268,8 @@ create table raw.app_payments (
     tax_minor bigint,
     currency text not null,
     payout_id text,
-    paid_at timestamptz not null,
+    paid_at timestamptz,
+    created_at timestamptz not null,
     changed_at timestamptz,
     row_hash bytea not null,
     valid_from timestamptz not null,
@@ -278,7 +281,7 @@ create table raw.app_payments (
 );
 
 create unique index app_payments_current on raw.app_payments (payment_id) where valid_to is null;
-comment on table raw.app_payments is 'day: paid_at';
+comment on table raw.app_payments is 'days: created_at, paid_at';
 
 -- Money given back, on its own date, linked to its payment.
 create table raw.app_refunds (
@@ -302,7 +305,7 @@ create table raw.app_refunds (
 );
 
 create unique index app_refunds_current on raw.app_refunds (refund_id) where valid_to is null;
-comment on table raw.app_refunds is 'day: refunded_at';
+comment on table raw.app_refunds is 'days: refunded_at';
 
 -- Money handed to providers: charged - fees - refunds + adjustments = net.
 create table raw.app_payouts (
@@ -317,7 +320,8 @@ create table raw.app_payouts (
     currency text not null,
     period_starts_on date,
     period_ends_on date,
-    paid_at timestamptz not null,
+    paid_at timestamptz,
+    created_at timestamptz not null,
     changed_at timestamptz,
     row_hash bytea not null,
     valid_from timestamptz not null,
@@ -329,7 +333,7 @@ create table raw.app_payouts (
 );
 
 create unique index app_payouts_current on raw.app_payouts (payout_id) where valid_to is null;
-comment on table raw.app_payouts is 'day: paid_at';
+comment on table raw.app_payouts is 'days: created_at, paid_at';
 
 -- Ratings; the words of a review are never taken.
 create table raw.app_reviews (
@@ -351,7 +355,7 @@ create table raw.app_reviews (
 );
 
 create unique index app_reviews_current on raw.app_reviews (review_id) where valid_to is null;
-comment on table raw.app_reviews is 'day: created_at';
+comment on table raw.app_reviews is 'days: created_at';
 
 -- That a message was sent; its words are never taken.
 create table raw.app_messages (
@@ -361,6 +365,8 @@ create table raw.app_messages (
     sender_id text,
     recipient_id text,
     sender_role text,
+    character_count integer,
+    has_attachment boolean,
     sent_at timestamptz not null,
     changed_at timestamptz,
     row_hash bytea not null,
@@ -373,7 +379,7 @@ create table raw.app_messages (
 );
 
 create unique index app_messages_current on raw.app_messages (message_id) where valid_to is null;
-comment on table raw.app_messages is 'day: sent_at';
+comment on table raw.app_messages is 'days: sent_at';
 
 -- Paid and owned campaigns, by the name that links carry.
 create table raw.app_campaigns (
@@ -399,7 +405,7 @@ create table raw.app_campaigns (
 );
 
 create unique index app_campaigns_current on raw.app_campaigns (campaign_id) where valid_to is null;
-comment on table raw.app_campaigns is 'day: created_at';
+comment on table raw.app_campaigns is 'days: created_at';
 
 -- What a campaign cost on a day.
 create table raw.app_campaign_spend (
@@ -421,7 +427,7 @@ create table raw.app_campaign_spend (
 );
 
 create unique index app_campaign_spend_current on raw.app_campaign_spend (campaign_spend_id) where valid_to is null;
-comment on table raw.app_campaign_spend is 'day: spent_on';
+comment on table raw.app_campaign_spend is 'days: spent_on';
 
 -- Articles, pages, posts and materials that can be viewed.
 create table raw.app_content (
@@ -431,7 +437,9 @@ create table raw.app_content (
     category text,
     title text,
     state text,
-    published_at timestamptz not null,
+    version integer,
+    published_at timestamptz,
+    created_at timestamptz not null,
     changed_at timestamptz,
     row_hash bytea not null,
     valid_from timestamptz not null,
@@ -443,7 +451,7 @@ create table raw.app_content (
 );
 
 create unique index app_content_current on raw.app_content (content_id) where valid_to is null;
-comment on table raw.app_content is 'day: published_at';
+comment on table raw.app_content is 'days: created_at, published_at';
 
 -- How far each table was extracted, by the source's own clock, and under which mapping.
 create table ops.app_extracts (
