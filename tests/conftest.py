@@ -1,0 +1,81 @@
+"""One server per session, one migrated database per test, no mocks of SQL."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from orchestration.warehouse.connection import connect, sibling_url
+from orchestration.warehouse.embedded import embedded_server
+from orchestration.warehouse.migrations import migrate
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A running server: the given one, or an embedded one that forgets at once."""
+    given = os.environ.get("DAYBOOK_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="daybook-tests-"))
+    try:
+        with embedded_server(folder / "postgres", durable=False) as server:
+            yield server.url("postgres")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template_database(server_url: str) -> Iterator[str]:
+    """The name of a migrated database that tests are copied from."""
+    name = f"daybook_template_{uuid.uuid4().hex[:12]}"
+    with _administer(server_url) as administration:
+        _execute(administration, "create database {}", name)
+        with connect(sibling_url(server_url, name), application_name="tests") as made:
+            migrate(made)
+        yield name
+        _execute(administration, "drop database {} with (force)", name)
+
+
+@pytest.fixture
+def database(server_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database."""
+    name = f"daybook_test_{uuid.uuid4().hex[:12]}"
+    with _administer(server_url) as administration:
+        _execute(
+            administration, "create database {} template {}", name, template_database
+        )
+        yield sibling_url(server_url, name)
+        _execute(administration, "drop database {} with (force)", name)
+
+
+@pytest.fixture
+def empty_database(server_url: str) -> Iterator[str]:
+    """The URL of a fresh database without any schema of ours."""
+    name = f"daybook_test_{uuid.uuid4().hex[:12]}"
+    with _administer(server_url) as administration:
+        _execute(administration, "create database {}", name)
+        yield sibling_url(server_url, name)
+        _execute(administration, "drop database {} with (force)", name)
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    """A connection to `database`."""
+    with connect(database, application_name="tests") as opened:
+        yield opened
+
+
+def _administer(url: str) -> psycopg.Connection:
+    return connect(url, application_name="tests", autocommit=True)
+
+
+def _execute(connection: psycopg.Connection, statement: str, *names: str) -> None:
+    parts = [sql.Identifier(name) for name in names]
+    connection.execute(sql.SQL(statement).format(*parts))
