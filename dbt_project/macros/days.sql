@@ -1,0 +1,61 @@
+{# A list of date literals: only literals prune the partitions of raw.events. #}
+{% macro day_literals(days) -%}
+    {%- set literals = [] -%}
+    {%- for day in days | map('string') | unique | sort -%}
+        {%- if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', day) -%}
+            {{ exceptions.raise_compiler_error('a day is written yyyy-mm-dd') }}
+        {%- endif -%}
+        {%- do literals.append("date '" ~ day ~ "'") -%}
+    {%- endfor -%}
+    {{ return(literals) }}
+{%- endmacro %}
+
+{# Holds on the given days, and on none when there are none. #}
+{% macro is_one_of_days(column, days) -%}
+    {%- set literals = day_literals(days) -%}
+    {%- if literals -%}
+        {{ column }} in ({{ literals | join(', ') }})
+    {%- else -%}
+        false
+    {%- endif -%}
+{%- endmacro %}
+
+{# The days of raw.events that this build may read; every day outside of builds. #}
+{% macro claimed_days(column) -%}
+    {%- if is_partial() -%}
+        {{ is_one_of_days(column, var('days')) }}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# The days that any of the parents changed in this build, each day spread forwards. #}
+{% macro changed_days(column, parents, spread=0) -%}
+    {%- if execute and is_partial() -%}
+        {%- set found = run_query(changed_days_query(parents, spread)) -%}
+        {{ is_one_of_days(column, found.columns[0].values()) }}
+    {%- elif is_partial() -%}
+        false
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro changed_days_query(parents, spread) -%}
+    select distinct (changed.day + later.day_count)::text as day
+    from ops.changed as changed
+    cross join generate_series(0, {{ spread }}) as later (day_count)
+    where
+        changed.build_id = {{ build_id() }}
+        and changed.model in ('{{ parents | join("', '") }}')
+{%- endmacro %}
+
+{# One row per day from the first to the last of a query of days. #}
+{% macro calendar_spine(days) -%}
+    select spine.day::date as day
+    from (select min(day) as first_day, max(day) as last_day from {{ days }}) as ends
+    cross join
+        generate_series(
+            ends.first_day::timestamp, ends.last_day::timestamp, interval '1 day'
+        ) as spine (day)
+{%- endmacro %}

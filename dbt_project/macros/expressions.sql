@@ -1,0 +1,33 @@
+{# A fraction, unknown where there is nothing to divide by. #}
+{% macro safe_divide(numerator, denominator) -%}
+    ({{ numerator }})::numeric / nullif(({{ denominator }})::numeric, 0)
+{%- endmacro %}
+
+{# An exact percentile of a column: continuous, the same in any order of rows. #}
+{% macro percentile(column, fraction) -%}
+    percentile_disc({{ fraction }}) within group (order by {{ column }})
+{%- endmacro %}
+
+{# The total order of events (SEMANTICS 2.2), the same on every locale. #}
+{% macro event_order() -%}
+    occurred_at, source collate "C", source_sequence nulls last, event_id collate "C"
+{%- endmacro %}
+
+{# A text key of several values: the array keeps ('a', 'bc') apart from ('ab', 'c'). #}
+{% macro hashed_key(values) -%}
+    left(
+        encode(
+            sha256(convert_to(jsonb_build_array({{ values | join(', ') }})::text, 'UTF8')),
+            'hex'
+        ),
+        32
+    )
+{%- endmacro %}
+
+{# The person behind a user id, or behind a device that nobody owns (MECHANICS 6). #}
+{% macro person_id(user_id, device_id) -%}
+    case
+        when {{ user_id }} is not null then {{ hashed_key(["'user'", user_id]) }}
+        else {{ hashed_key(["'device'", device_id]) }}
+    end
+{%- endmacro %}

@@ -1,0 +1,96 @@
+{# Replace exactly what changed: inside the scope of this build, rows that are no longer
+   produced go, new ones come, equal ones stay untouched. Merge and delete+insert keep the
+   rows of a day whose events are gone. Two statements, since an insert beside a delete in
+   one statement may meet the old key. #}
+{% macro get_incremental_replace_changed_sql(arg_dict) %}
+    {%- set target = arg_dict['target_relation'] -%}
+    {%- set fresh = arg_dict['temp_relation'] -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | list -%}
+    analyze {{ fresh }};
+
+    with removed as (
+        delete from {{ target }} as old_rows
+        where
+            {{ replaced_scope() }}
+            and not exists ({{ same_row(fresh, 'old_rows', columns) }})
+        returning {{ day_column() }} as day
+    )
+
+    {{ record_changed('removed') }};
+
+    with added as (
+        insert into {{ target }} ({{ columns | join(', ') }})
+        select {{ columns | join(', ') }}
+        from {{ fresh }} as new_rows
+        where not exists ({{ same_row(target, 'new_rows', columns) }})
+        returning {{ day_column() }} as day
+    )
+
+    {{ record_changed('added') }}
+{% endmacro %}
+
+{% macro same_row(relation, other, columns) -%}
+    select from {{ relation }} as same_rows
+    where
+        {%- for key in config.require('unique_key') %}
+        same_rows.{{ key }} = {{ other }}.{{ key }} and
+        {%- endfor %}
+        (
+            {%- for column in columns %}same_rows.{{ column }}{{ ', ' if not loop.last }}
+            {%- endfor %}
+        ) is not distinct from (
+            {%- for column in columns %}{{ other }}.{{ column }}{{ ', ' if not loop.last }}
+            {%- endfor %}
+        )
+{%- endmacro %}
+
+{# The rows of the model that this build may replace, by `meta.rebuild`. #}
+{% macro replaced_scope() -%}
+    {%- set meta = config.require('meta') -%}
+    {%- if build_id() == 0 -%}
+        true
+    {%- elif meta['rebuild'] == 'extents' -%}
+        exists (
+            select from ops.build_extents as extents
+            where
+                extents.build_id = {{ build_id() }}
+                and extents.device_id = old_rows.device_id
+                and old_rows.started_at between extents.from_at and extents.to_at
+        )
+    {%- elif meta['rebuild'] == 'days' -%}
+        {{ changed_days(day_column(), meta['parents'], meta.get('spread', 0)) }}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro day_column() -%}
+    {{ return(config.require('meta')['day']) }}
+{%- endmacro %}
+
+{# Write the days of removed or added rows to the ledger that children read. #}
+{% macro record_changed(rows) -%}
+    {%- if build_id() > 0 -%}
+        insert into ops.changed (build_id, model, day)
+        select distinct
+            {{ build_id() }},
+            '{{ this.name }}',
+            day
+        from {{ rows }}
+        on conflict do nothing
+    {%- else -%}
+        select count(*) from {{ rows }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A model built anew changed every day that it has or had. #}
+{% macro record_rebuilt() -%}
+    {%- if execute and build_id() > 0 and not is_incremental() -%}
+        {%- set relation = load_relation(this) -%}
+        {%- if relation is not none -%}
+            with rebuilt as (select distinct {{ day_column() }} as day from {{ this }})
+
+            {{ record_changed('rebuilt') }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
