@@ -141,6 +141,7 @@ def export_environment(settings: Settings, url: str) -> dict[str, str]:
         "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
         "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
         "DAGSTER_HOME": str(PROJECT_ROOT),
+        "DAYBOOK_DAGSTER_FILES": str(settings.home / "dagster"),
         # The default of 5 a tick lets failures wait for days behind a backlog.
         "DAGSTER_RUN_STATUS_SENSOR_PROCESS_LIMIT": "25",
     }

@@ -1,0 +1,70 @@
+# One command for everything. `make` alone lists them.
+PYTHON ?=
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+WITHIN := $(BIN)/python -m orchestration.warehouse.within
+DBT_PARSE := $(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project \
+	--target-path ../.daybook/check --log-path ../.daybook/check
+
+# Nothing that runs here calls home.
+export DO_NOT_TRACK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: help setup demo dev test test-long check check-style check-types check-sql \
+	check-tests check-dbt bench fix build docs clean
+
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(INSTALLED)  ## install everything into .venv
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@.ci/setup $(PYTHON)
+
+demo: setup  ## a simulated marketplace from landing files to a report
+	@$(BIN)/daybook demo
+
+dev: setup  ## the Dagster UI on the same data, schedules running
+	@$(BIN)/daybook dev
+
+test: setup  ## every test but the long ones
+	@$(BIN)/python -m pytest
+
+test-long: setup  ## every test with its full counts
+	@$(BIN)/python -m pytest -m "long or not long"
+
+check: setup  ## style, types, SQL, unit and house tests; no database
+	@$(MAKE) --no-print-directory -j2 check-types check-tests check-sql check-dbt check-style
+
+check-style:
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+
+check-types:
+	@$(BIN)/basedpyright
+
+check-sql:
+	@$(BIN)/sqlfluff lint --nocolor --processes 2 --disable-progress-bar dbt_project
+
+check-tests:
+	@$(BIN)/python -m pytest --durations=0 --durations-min=1 -q tests/unit tests/house
+
+check-dbt:
+	@$(DBT_PARSE)
+
+bench: setup  ## ratios against peers, measured here
+	@for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit 1; done
+
+fix: setup  ## format and repair what can be repaired
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+	@$(BIN)/sqlfluff fix --force --quiet --processes 2 dbt_project
+
+build: setup  ## all models, on the warehouse as it is
+	@$(WITHIN) dbt build --project-dir dbt_project
+
+docs: setup  ## the dbt docs, into .daybook/dbt/target
+	@$(WITHIN) dbt docs generate --project-dir dbt_project
+
+clean:  ## stop the server, delete .daybook with its data and all caches
+	@if [ -x $(BIN)/python ]; then $(WITHIN) --stop; fi
+	@rm -rf .daybook .pytest_cache .ruff_cache .hypothesis build *.egg-info
