@@ -1,0 +1,259 @@
+"""The ledger: one row per load, what it counted, and what it touched."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+
+import psycopg
+from psycopg import sql
+
+# How many touched devices are kept in memory before they are written out.
+_DEVICE_LIMIT = 200_000
+
+
+@dataclass(frozen=True)
+class FileLoad:
+    """A file about to be loaded: what the ledger says of its content."""
+
+    file_name: str
+    sha256: bytes
+    size_bytes: int
+    format: str | None = None
+    registry_version: int | None = None
+
+
+@dataclass(frozen=True)
+class FileSeen:
+    """A name under which a content was found, as the landing store reports it."""
+
+    uri: str
+    size_bytes: int
+    modified_at: datetime
+    etag: str = ""
+
+
+@dataclass
+class Counts:
+    """The outcomes of the records of one load, named as in ops.loads."""
+
+    record_count: int = 0
+    blank_count: int = 0
+    accepted_count: int = 0
+    accepted_with_violation_count: int = 0
+    duplicate_count: int = 0
+    conflict_count: int = 0
+    quarantined_count: int = 0
+    not_consented_count: int = 0
+    waiting_for_consent_count: int = 0
+    suppressed_count: int = 0
+    released_count: int = 0
+    replaced_count: int = 0
+    removed_count: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Add the outcomes of another load to these."""
+        for name, count in asdict(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+
+def open_file_loads(
+    connection: psycopg.Connection, source: str, files: Iterable[FileLoad]
+) -> dict[bytes, int]:
+    """Insert a ledger row per content and return the load ids by SHA-256.
+
+    Contents that another load has taken, before or in a race, are left out: the
+    unique index decides, inside the caller's transaction.
+    """
+    entries = [
+        {
+            "file_name": file.file_name,
+            "sha256": file.sha256.hex(),
+            "size_bytes": file.size_bytes,
+            "format": file.format,
+            "registry_version": file.registry_version,
+        }
+        for file in files
+    ]
+    rows = connection.execute(
+        """
+        insert into ops.loads (
+            kind, source, file_name, sha256, size_bytes, format, registry_version,
+            started_at
+        )
+        select
+            'file', %s, entry.file_name, decode(entry.sha256, 'hex'),
+            entry.size_bytes, entry.format, entry.registry_version, now()
+        from jsonb_to_recordset(%s::jsonb) as entry (
+            file_name text, sha256 text, size_bytes bigint, format text,
+            registry_version bigint
+        )
+        on conflict (source, sha256) where kind = 'file' do nothing
+        returning sha256, load_id
+        """,
+        (source, json.dumps(entries)),
+    ).fetchall()
+    return {bytes(sha256): load_id for sha256, load_id in rows}
+
+
+def record_files(
+    connection: psycopg.Connection,
+    source: str,
+    files: Iterable[FileSeen],
+    *,
+    sha256: bytes | None,
+    refused: str | None = None,
+) -> None:
+    """Remember names, so that the next scan skips them unread.
+
+    Whether a name is that of the load or an alias of its content is decided here: it
+    is an alias when the load was made under another name. `refused` is the reason why
+    the content was not loaded.
+    """
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into ops.files (
+                source, uri, size_bytes, modified_at, etag, sha256, load_id, status,
+                reason
+            )
+            select
+                given.source, given.uri, given.size_bytes, given.modified_at,
+                given.etag, given.sha256, loads.load_id,
+                case
+                    when given.reason is not null then 'refused'
+                    when loads.file_name = given.uri then 'loaded'
+                    else 'alias'
+                end,
+                given.reason
+            from (
+                values (
+                    %s::text, %s::text, %s::bigint, %s::timestamptz, %s::text,
+                    %s::bytea, %s::text
+                )
+            ) as given (source, uri, size_bytes, modified_at, etag, sha256, reason)
+            left join ops.loads as loads
+                on
+                    given.source = loads.source
+                    and given.sha256 = loads.sha256
+                    and loads.kind = 'file'
+                    and given.reason is null
+            on conflict (source, uri, size_bytes, modified_at, etag) do nothing
+            """,
+            [
+                (
+                    source,
+                    file.uri,
+                    file.size_bytes,
+                    file.modified_at,
+                    file.etag,
+                    sha256,
+                    refused,
+                )
+                for file in files
+            ],
+        )
+
+
+def open_load(
+    connection: psycopg.Connection,
+    kind: str,
+    *,
+    source: str,
+    reason: str | None = None,
+    file_name: str | None = None,
+) -> int:
+    """Insert a ledger row that is not a file: a replay, a purge and so on."""
+    row = connection.execute(
+        """
+        insert into ops.loads (kind, source, file_name, reason, started_at)
+        values (%s, %s, %s, %s, now())
+        returning load_id
+        """,
+        (kind, source, file_name, reason),
+    ).fetchone()
+    return row[0]
+
+
+def close_loads(connection: psycopg.Connection, counts: Mapping[int, Counts]) -> None:
+    """Write the counts of loads opened in this transaction."""
+    names = list(asdict(Counts()))
+    statement = sql.SQL(
+        """
+        update ops.loads as loads
+        set loaded_at = clock_timestamp(), {assignments}
+        from jsonb_to_recordset(%s::jsonb) as counted (load_id bigint, {columns})
+        where loads.load_id = counted.load_id
+        """
+    ).format(
+        assignments=sql.SQL(", ").join(
+            sql.SQL("{0} = counted.{0}").format(sql.Identifier(name)) for name in names
+        ),
+        columns=sql.SQL(", ").join(
+            sql.SQL("{} bigint").format(sql.Identifier(name)) for name in names
+        ),
+    )
+    entries = [{"load_id": key, **asdict(value)} for key, value in counts.items()]
+    connection.execute(statement, (json.dumps(entries),))
+
+
+class Touched:
+    """What a transaction changed, by load: rows per day and name, devices by time."""
+
+    def __init__(self) -> None:
+        self._rows: Counter[tuple[int, date, str]] = Counter()
+        self._changes: Counter[tuple[int, date, str]] = Counter()
+        self._devices: dict[tuple[int, str], tuple[datetime, datetime]] = {}
+
+    @property
+    def days(self) -> set[date]:
+        """Return the days touched so far."""
+        return {day for _, day, _ in self._rows}
+
+    def add_days(
+        self, touched: Iterable[tuple[int, date, str]], *, change: int
+    ) -> None:
+        """Note rows as (load id, day, event name) that came (+1) or went (-1)."""
+        for key, count in Counter(touched).items():
+            self._rows[key] += count
+            self._changes[key] += change * count
+
+    def add_devices(self, touched: Iterable[tuple[int, str | None, datetime]]) -> None:
+        """Note events of devices as (load id, device id, time)."""
+        devices = self._devices
+        for load_id, device_id, instant in touched:
+            if device_id is None:
+                continue
+            key = (load_id, device_id)
+            span = devices.get(key)
+            if span is None:
+                devices[key] = (instant, instant)
+            elif instant < span[0]:
+                devices[key] = (instant, span[1])
+            elif instant > span[1]:
+                devices[key] = (span[0], instant)
+
+    def flush(self, connection: psycopg.Connection, *, final: bool = True) -> None:
+        """Write what was noted; before the end, only when it grew large."""
+        if final:
+            self._write_days(connection)
+        if self._devices and (final or len(self._devices) > _DEVICE_LIMIT):
+            self._write_devices(connection)
+
+    def _write_days(self, connection: psycopg.Connection) -> None:
+        with connection.cursor().copy(
+            "copy ops.touched_days"
+            " (load_id, occurred_on, event_name, row_count, row_change) from stdin"
+        ) as copy:
+            for key in sorted(self._rows):
+                copy.write_row((*key, self._rows[key], self._changes[key]))
+
+    def _write_devices(self, connection: psycopg.Connection) -> None:
+        with connection.cursor().copy(
+            "copy ops.touched_devices (load_id, device_id, first_at, last_at)"
+            " from stdin"
+        ) as copy:
+            for (load_id, device_id), span in self._devices.items():
+                copy.write_row((load_id, device_id, *span))
+        self._devices.clear()

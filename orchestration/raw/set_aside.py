@@ -1,0 +1,116 @@
+"""Records that were read and not accepted: kept with the reason, in raw.set_aside."""
+
+from collections.abc import Iterable, Sequence
+
+import psycopg
+
+from orchestration.raw.chunks import (
+    CONTRACT,
+    EVENT_ID,
+    KEY,
+    NAME,
+    PAYLOAD,
+    SOURCE,
+    Chunk,
+    Part,
+)
+
+_INSERT_CONFLICT = """
+    insert into raw.set_aside (
+        load_id, source, outcome, reason, contract_version, event_name, event_id,
+        event_key, payload_hash, line_number, record
+    )
+    values (%s, %s, 'conflict', 'conflict', %s, %s, %s, %s, %s, %s, %s)
+    on conflict (event_key, payload_hash) where outcome = 'conflict' do nothing
+"""
+
+
+def copy_set_aside(
+    connection: psycopg.Connection, source: str, parts: Iterable[Part]
+) -> None:
+    """Keep the records that normalising set aside."""
+    records = [
+        (
+            part.load_id,
+            source,
+            record.outcome,
+            record.reason,
+            record.pointer,
+            record.expected,
+            record.contract_version,
+            record.event_name,
+            record.event_id,
+            record.line,
+            record.offset,
+            record.raw,
+        )
+        for part in parts
+        for record in part.batch.set_aside
+    ]
+    if not records:
+        return
+    with connection.cursor().copy(
+        """
+        copy raw.set_aside (
+            load_id, source, outcome, reason, pointer, expected, contract_version,
+            event_name, event_id, line_number, byte_offset, record
+        ) from stdin
+        """
+    ) as copy:
+        for record in records:
+            copy.write_row(record)
+
+
+def insert_conflicts(
+    connection: psycopg.Connection, chunk: Chunk, positions: Iterable[int]
+) -> None:
+    """Keep copies that lost to one with another payload, once per payload."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            _INSERT_CONFLICT,
+            [
+                (
+                    chunk.load_ids[position],
+                    row[SOURCE],
+                    row[CONTRACT],
+                    row[NAME],
+                    row[EVENT_ID],
+                    row[KEY],
+                    row[PAYLOAD],
+                    chunk.lines[position],
+                    chunk.raws[position],
+                )
+                for position in positions
+                for row in (chunk.rows[position],)
+            ],
+        )
+
+
+def insert_replaced_conflicts(
+    connection: psycopg.Connection, conflicts: Sequence[tuple]
+) -> None:
+    """Keep stored rows that a better copy with another payload replaced.
+
+    Each is (load id, source, contract version, event name, event id, event key,
+    payload hash, record); the record is the stored row, since its bytes are gone.
+    """
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            _INSERT_CONFLICT,
+            [(*columns[:7], None, columns[7]) for columns in conflicts],
+        )
+
+
+def withdraw_conflicts(connection: psycopg.Connection, rows: Sequence[tuple]) -> None:
+    """Forget that a payload lost, now that a copy carrying it has won."""
+    connection.execute(
+        """
+        delete from raw.set_aside as conflicts
+        using unnest(%s::bigint[], %s::bigint[]) as won (event_key, payload_hash)
+        where
+            conflicts.outcome = 'conflict'
+            and conflicts.event_key = won.event_key
+            and conflicts.payload_hash = won.payload_hash
+        """,
+        ([row[KEY] for row in rows], [row[PAYLOAD] for row in rows]),
+    )
