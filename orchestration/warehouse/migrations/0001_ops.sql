@@ -162,6 +162,8 @@ create table ops.changed (
 
 create table ops.models (
     model text primary key,
+    -- Of the model alone, and of the model with everything above it.
+    own_hash text not null,
     definition_hash text not null,
     build_id bigint not null references ops.builds (build_id),
     built_at timestamptz not null default clock_timestamp()

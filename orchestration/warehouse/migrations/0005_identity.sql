@@ -6,6 +6,8 @@ create schema identity;
 create table identity.evidence (
     device_id text not null,
     session_started_at timestamptz not null,
+    -- Order of the runs within a session, for those that begin at one instant.
+    run_number integer not null,
     user_id text not null,
     first_at timestamptz not null,
     last_at timestamptz not null

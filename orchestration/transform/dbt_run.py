@@ -1,0 +1,150 @@
+"""The one dbt invocation of a build: its arguments, its manifest, its results."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.transform.builds import Build
+
+# A unit test needs no data, so it proves nothing about a build.
+_ARGUMENTS = ("build", "--exclude-resource-type", "unit_test")
+_DONE = frozenset({"success", "pass", "warn", "no-op"})
+_PLANNED = frozenset({"model", "test", "seed", "snapshot"})
+_MOST_NAMED = 20
+_SOURCES = ("*.sql", "*.yml", "*.csv", "*.md")
+
+
+class DbtError(RuntimeError):
+    """dbt could not read the project, and why."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where the dbt project is, and where dbt may write."""
+
+    folder: Path
+    target: Path
+
+
+def dbt_arguments(build: Build) -> list[str]:
+    """Return what to call dbt with, for a command line or Dagster's dbt resource.
+
+    The days are validated literals: only those prune the partitions of raw.events.
+    """
+    variables = {
+        "build_id": build.build_id,
+        "days": [day.isoformat() for day in build.days],
+        "full_refresh_models": sorted(build.plan.models),
+    }
+    return [*_ARGUMENTS, "--vars", json.dumps(variables)]
+
+
+def run_dbt(
+    project: Project, arguments: Sequence[str], *, in_process: bool = True
+) -> bool:
+    """Run dbt and return whether it succeeded.
+
+    Parameters
+    ----------
+    in_process : bool
+        Whether to run inside this process, which saves the start of another one.
+    """
+    command = [
+        "--quiet",
+        *arguments,
+        "--project-dir",
+        str(project.folder),
+        "--profiles-dir",
+        str(project.folder),
+        "--target-path",
+        str(project.target),
+        "--log-path",
+        str(project.target.parent / "logs"),
+    ]
+    # What an earlier run left must not pass for this run's results.
+    (project.target / "run_results.json").unlink(missing_ok=True)
+    if not in_process:
+        finished = subprocess.run(
+            [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *command],
+            check=False,
+        )
+        return finished.returncode == 0
+    # Imported here: a plan or a night without news needs no dbt.
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    return bool(dbtRunner().invoke(command).success)
+
+
+def load_manifest(project: Project) -> dict[str, Any]:
+    """Return the manifest of the project, parsed again only if a file of it changed."""
+    digest = project_digest(project.folder)
+    manifest = project.target / "manifest.json"
+    seal = project.target / "manifest.digest"
+    if not (manifest.exists() and seal.exists() and seal.read_text() == digest):
+        if not run_dbt(project, ["parse"]):
+            msg = f"dbt cannot read {project.folder.name}; `dbt parse` says why"
+            raise DbtError(msg)
+        seal.write_text(digest)
+    parsed: dict[str, Any] = json.loads(manifest.read_text())
+    return parsed
+
+
+def project_digest(folder: Path) -> str:
+    """Hash every file that dbt reads."""
+    digest = hashlib.sha256()
+    paths = {
+        path
+        for pattern in _SOURCES
+        for path in folder.rglob(pattern)
+        if not {"target", "logs"} & set(path.relative_to(folder).parts)
+    }
+    for path in sorted(paths):
+        name = str(path.relative_to(folder))
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{name}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def read_results(project: Project) -> dict[str, str]:
+    """Return the status of everything the last run reports, by unique id."""
+    path = project.target / "run_results.json"
+    if not path.exists():
+        return {}
+    results = json.loads(path.read_text())["results"]
+    return {result["unique_id"]: result["status"] for result in results}
+
+
+def failure_of(
+    manifest: Mapping[str, Any], statuses: Mapping[str, str], *, is_full: bool
+) -> str | None:
+    """Say what failed or was silently left out; None if all that was planned is done.
+
+    A run can be green and have skipped half of the project, so every planned node must
+    have been reported as done.
+    """
+    planned = {
+        key: node["name"]
+        for key, node in manifest["nodes"].items()
+        if node["resource_type"] in _PLANNED
+        and node["config"].get("materialized") != "ephemeral"
+    }
+    failed = sorted(
+        f"{planned.get(key, key)} ({status})"
+        for key, status in statuses.items()
+        if status not in _DONE
+    )
+    missing = sorted(
+        f"{name} (not built)"
+        for key, name in planned.items()
+        if is_full and key not in statuses
+    )
+    found = [*failed, *missing]
+    if not found:
+        return None
+    more = len(found) - _MOST_NAMED
+    return ", ".join(found[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
