@@ -15,14 +15,16 @@
 {%- endmacro %}
 
 {# The CTEs that give every event of `events` its session (SEMANTICS 2.2), as `placed`.
-   Sessions of a device never share an instant, so (device_id, started_at) names one. #}
+   Excluded events have
+   sessions of their own, so that dropping these equals never having had the events. The
+   sessions of one kind never share an instant: (device_id, is_excluded, started_at) is one. #}
 {% macro placed_events() -%}
     neighboured as (
 
         select
             *,
             max(occurred_at) filter (where is_interactive) over (
-                partition by device_id order by occurred_at
+                partition by device_id, is_excluded order by occurred_at
                 rows between unbounded preceding and 1 preceding
             ) as previous_at
         from events
@@ -40,9 +42,11 @@
                     previous_at is null
                     or occurred_at > previous_at + interval '30 minutes'
                 )
-            ) over (partition by device_id order by occurred_at) as chain_started_at,
+            ) over (
+                partition by device_id, is_excluded order by occurred_at
+            ) as chain_started_at,
             max(occurred_at) filter (where is_interactive) over (
-                partition by device_id order by occurred_at
+                partition by device_id, is_excluded order by occurred_at
             ) as active_at
         from neighboured
 
@@ -53,10 +57,11 @@
 
         select
             device_id,
+            is_excluded,
             chain_started_at
         from chained
         where is_interactive
-        group by device_id, chain_started_at
+        group by device_id, is_excluded, chain_started_at
         having max(occurred_at) > chain_started_at + interval '24 hours'
 
     ),
@@ -65,12 +70,13 @@
 
         select
             device_id,
+            is_excluded,
             chain_started_at,
             array_agg(distinct occurred_at order by occurred_at) as moments
         from chained
-        inner join long_chains using (device_id, chain_started_at)
+        inner join long_chains using (device_id, is_excluded, chain_started_at)
         where is_interactive
-        group by device_id, chain_started_at
+        group by device_id, is_excluded, chain_started_at
 
     ),
 
@@ -78,6 +84,7 @@
 
         select
             device_id,
+            is_excluded,
             chain_started_at,
             moments,
             moments[1] as cut_at
@@ -87,6 +94,7 @@
 
         select
             device_id,
+            is_excluded,
             chain_started_at,
             moments,
             {{ next_cut() }}
@@ -99,10 +107,11 @@
 
         select
             device_id,
+            is_excluded,
             chain_started_at,
             array_agg(cut_at order by cut_at) as cut_moments
         from cuts
-        group by device_id, chain_started_at
+        group by device_id, is_excluded, chain_started_at
 
     ),
 
@@ -119,7 +128,7 @@
                 chained.chain_started_at
             ) as started_at
         from chained
-        left join cut_chains using (device_id, chain_started_at)
+        left join cut_chains using (device_id, is_excluded, chain_started_at)
         where chained.occurred_at <= chained.active_at + interval '30 minutes'
 
     )

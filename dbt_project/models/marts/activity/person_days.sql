@@ -16,7 +16,7 @@ events as (
     select * from {{ ref('stg_events__events') }} as claimed
     where
         coalesce(claimed.user_id, claimed.device_id) is not null
-        and claimed.exclusion is null
+        and not claimed.is_excluded
         and {{ changed_days(
             'claimed.occurred_on', ['raw.events', 'identity.device_owners']
         ) }}

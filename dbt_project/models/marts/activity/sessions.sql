@@ -9,54 +9,25 @@
     ],
 ) }}
 
-with recursive
+with
 
-events as (
+sessionized as (
 
-    select * from {{ ref('stg_events__events') }} as claimed
+    select * from {{ ref('int_events_sessionized') }} as counted
     where
-        claimed.device_id is not null
-        and claimed.exclusion is null
-        and {{ claimed_days('claimed.occurred_on') }}
-        and {{ in_claimed_extents('claimed') }}
-
-),
-
-{{ placed_events() }},
-
-measured as (
-
-    select
-        device_id,
-        started_at,
-        min(occurred_on) filter (where is_interactive) as started_on,
-        max(occurred_at) filter (where is_interactive) as ended_at,
-        count(*) as event_count,
-        count(*) filter (where is_interactive) as interactive_event_count,
-        count(*) filter (where event_class = 'view') as view_count,
-        count(*) filter (where event_class = 'interaction') as interaction_count,
-        count(*) filter (where event_class = 'conversion') as conversion_count,
-        count(*) filter (where event_class = 'error') as error_count,
-        count(*) filter (where event_name = 'chat_started') as chat_count,
-        count(distinct client_session_id) as client_session_count,
-        min(client_session_id collate "C") as client_session_id,
-        {{ in_order('source', 'is_interactive') }} as sources,
-        {{ in_order('event_id', 'is_interactive') }} as event_ids,
-        {{ in_order('user_id', 'user_id is not null') }} as user_ids,
-        {{ in_order('page_path', "event_class = 'view'") }} as page_paths
-    from placed
-    group by device_id, started_at
+        not counted.is_excluded
+        and {{ changed_days('counted.started_on', ['int_events_sessionized']) }}
 
 )
 
 select
-    {{ hashed_key(['device_id', 'sources[1]', 'event_ids[1]']) }} as session_id,
+    session_id,
     device_id,
-    user_ids[1] as user_id,
+    user_id,
     started_on,
     started_at,
     ended_at,
-    extract(epoch from ended_at - started_at)::numeric as duration_seconds,
+    extract(epoch from ended_at - started_at)::numeric(12, 6) as duration_seconds,
     event_count,
     interactive_event_count,
     view_count,
@@ -64,12 +35,12 @@ select
     conversion_count,
     error_count,
     chat_count,
-    page_paths[1] as entry_page_path,
-    page_paths[cardinality(page_paths)] as exit_page_path,
+    entry_page_path,
+    exit_page_path,
     ended_at - started_at >= interval '10 seconds'
     or view_count >= 2
     or conversion_count >= 1 as is_engaged,
     view_count = 1 and interactive_event_count = 1 as is_single_page_bounce,
     client_session_id,
     client_session_count
-from measured
+from sessionized

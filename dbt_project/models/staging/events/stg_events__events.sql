@@ -15,6 +15,7 @@ classified as (
             when is_internal then 'internal'
             when is_test then 'test'
         end as exclusion,
+        is_bot or is_internal or is_test as is_excluded,
         case
             when event_name = 'page_view' then 'view'
             when event_name = 'conversion' then 'conversion'

@@ -1,0 +1,168 @@
+"""Sessions and person days equal a walk through the events, however they arrived."""
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from tests.warehouse.histories import (
+    Event,
+    at,
+    build,
+    load,
+    remove,
+    shuffled_batches,
+    table_rows,
+)
+from tests.warehouse.reference_sessions import (
+    person_day_rows,
+    session_rows,
+)
+
+MODELS = ("+sessions", "+person_days")
+TABLES = ("marts.sessions", "marts.person_days", "intermediate.int_events_sessionized")
+NAMES = (
+    "page_view",
+    "page_view",
+    "click",
+    "conversion",
+    "error_occurred",
+    "chat_started",
+    "notification_sent",
+)
+# Gaps at, around and far beyond both limits, ties included.
+GAPS = (0, 0, 1, 9, 10, 60, 600, 1799, 1800, 1801, 3600, 40_000, 90_000)
+
+
+def history(chance, *, devices=4, events=40, mixed=False):
+    """Events of a few devices, some of which are excluded, share users or never rest."""
+    made = []
+    for number in range(devices):
+        moment = at(hours=chance.randrange(48))
+        restless = number == devices - 1
+        bot = number == 0
+        user = None
+        for index in range(events * (3 if restless else 1)):
+            gap = 1500 if restless else chance.choice(GAPS)
+            moment += timedelta(seconds=gap)
+            name = chance.choice(NAMES)
+            if gap and chance.random() < 0.1:
+                user = chance.choice([None, "u1", "u2", "u3"])
+            made.append(
+                Event(
+                    event_id=f"e{number}-{index}",
+                    occurred_at=moment,
+                    event_name=name,
+                    source=chance.choice(["web", "app"]),
+                    source_sequence=chance.choice([None, index]),
+                    device_id=f"d{number}",
+                    user_id=user,
+                    client_session_id=chance.choice([None, "c1", "c2"]),
+                    page_path=f"/{chance.randrange(3)}",
+                    is_interactive=name != "notification_sent",
+                    is_bot=chance.random() < 0.3 if mixed else bot,
+                )
+            )
+    return made
+
+
+def assert_sessions_match(connection, events):
+    rows = connection.execute("select * from marts.sessions")
+    columns = [column.name for column in rows.description]
+    found = {row["session_id"]: row for row in (dict(zip(columns, r)) for r in rows)}
+    expected = {row["session_id"]: row for row in session_rows(events)}
+    connection.commit()
+    assert found.keys() == expected.keys()
+    for session_id, row in expected.items():
+        assert {name: found[session_id][name] for name in row} == row
+
+
+def assert_person_days_match(connection, events):
+    rows = connection.execute(
+        "select day, person_id, event_count, interactive_event_count, view_count, "
+        "conversion_count, error_count from marts.person_days"
+    )
+    names = [column.name for column in rows.description[2:]]
+    found = {(row[0], row[1]): dict(zip(names, row[2:])) for row in rows}
+    connection.commit()
+    assert found == person_day_rows(events)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_incremental_builds_equal_brute_force_and_a_full_refresh(
+    seed, database, connection
+):
+    chance = random.Random(seed)
+    events = history(chance)
+    arrived = []
+    for batch in shuffled_batches(events, count=3, chance=chance):
+        load(connection, batch)
+        build(connection, url=database, select=MODELS)
+        arrived += batch
+        assert_sessions_match(connection, arrived)
+        assert_person_days_match(connection, arrived)
+
+    gone = chance.sample(events, k=len(events) // 10)
+    remove(connection, gone)
+    build(connection, url=database, select=MODELS)
+    assert_sessions_match(connection, [item for item in events if item not in gone])
+    assert_person_days_match(connection, [item for item in events if item not in gone])
+
+    incremental = [table_rows(connection, table) for table in TABLES]
+    build(connection, url=database, select=MODELS, is_full=True)
+    assert [table_rows(connection, table) for table in TABLES] == incremental
+
+
+def test_excluded_events_neither_open_nor_extend_a_session(database, connection):
+    events = history(random.Random(11), mixed=True)
+    load(connection, events)
+    build(connection, url=database, select=["+sessions"])
+    assert_sessions_match(connection, events)
+
+
+def test_a_gap_of_exactly_thirty_minutes_continues_a_session(database, connection):
+    load(
+        connection,
+        [
+            Event("a", at()),
+            Event("b", at(minutes=30)),
+            Event("c", at(minutes=60, microseconds=1)),
+        ],
+    )
+    build(connection, url=database, select=["+sessions"])
+    assert counts(connection) == [2, 1]
+
+
+def test_a_session_is_cut_by_the_first_event_more_than_a_day_after_its_start(
+    database, connection
+):
+    load(connection, [Event(f"e{i:03}", at(minutes=30 * i)) for i in range(101)])
+    build(connection, url=database, select=["+sessions"])
+    # 0:00 to 24:00 inclusive are 49 events; 24:30 to 48:30 are 49 more.
+    assert counts(connection) == [49, 49, 3]
+
+
+def test_a_background_event_extends_nothing_and_joins_within_thirty_minutes(
+    database, connection
+):
+    quiet = {"is_interactive": False, "event_name": "notification_sent"}
+    load(
+        connection,
+        [
+            Event("early", at(minutes=-1), **quiet),
+            Event("a", at()),
+            Event("joined", at(minutes=30), **quiet),
+            Event("late", at(minutes=30, seconds=1), **quiet),
+            Event("b", at(minutes=31)),
+        ],
+    )
+    build(connection, url=database, select=["+sessions"])
+    assert counts(connection) == [2, 1]
+
+
+def counts(connection):
+    rows = connection.execute(
+        "select event_count from marts.sessions order by started_at"
+    ).fetchall()
+    connection.commit()
+    return [count for (count,) in rows]
