@@ -74,7 +74,9 @@ def postgresql_conf(
         "wal_compression": "on",
         "checkpoint_timeout": "15min",
         "checkpoint_completion_target": 0.9,
-        # A statement that failed, or its detail, would put row values into the log.
+        # A statement that failed, its message and its detail hold row values. The
+        # client is told; the log, which outlives an erasure, keeps level LOG and up.
+        "log_min_messages": "log",
         "log_min_error_statement": "panic",
         "log_error_verbosity": "terse",
         "log_statement": "none",

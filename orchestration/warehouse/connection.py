@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 
 def connect(
@@ -19,11 +20,12 @@ def connect(
     autocommit : bool
         Whether each statement is a transaction of its own.
     """
+    given = str(conninfo_to_dict(url).get("options") or "")
     return psycopg.connect(
         url,
         autocommit=autocommit,
         application_name=application_name,
-        options="-c TimeZone=UTC",
+        options=f"{given} -c TimeZone=UTC".strip(),
         connect_timeout=10,
     )
 

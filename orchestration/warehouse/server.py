@@ -11,9 +11,10 @@ from psycopg import sql
 from orchestration.settings import Settings, read_or_create_secret
 from orchestration.warehouse import configuration
 from orchestration.warehouse.connection import connect, sibling_url
-from orchestration.warehouse.embedded import Embedded, embedded_server, stop_server
+from orchestration.warehouse.embedded import embedded_server, stop_server
 from orchestration.warehouse.failures import ServerError
 from orchestration.warehouse.migrations import migrate
+from orchestration.warehouse.postmaster import Embedded
 
 log = logging.getLogger(__name__)
 

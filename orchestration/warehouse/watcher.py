@@ -13,27 +13,20 @@ import sys
 from pathlib import Path
 
 
-def watch(
-    users: int, keep: Path, command: list[str], user: int | None, group: int | None
-) -> None:
+def watch(users: int, keep: Path, command: list[str], account: str) -> None:
     """Wait for the last user, then run `command` unless the server shall be kept."""
     fcntl.flock(users, fcntl.LOCK_EX)
     if keep.exists():
         return
-    identity = {} if user is None else {"user": user, "group": group}
-    if identity:
-        identity["extra_groups"] = []
+    uid, _, gid = account.partition(":")
+    identity = (
+        {"user": int(uid), "group": int(gid), "extra_groups": []} if account else {}
+    )
     subprocess.run(command, check=False, cwd="/", **identity)
 
 
 if __name__ == "__main__":
-    users_text, keep_text, uid_text, *stop_command = sys.argv[1:]
-    uid, _, gid = uid_text.partition(":")
-    os.umask(0o077)
-    watch(
-        int(users_text),
-        Path(keep_text),
-        stop_command,
-        int(uid) if uid else None,
-        int(gid) if gid else None,
-    )
+    duty_handle, users_handle, keep_path, server_account, *stop = sys.argv[1:]
+    watch(int(users_handle), Path(keep_path), stop, server_account)
+    # Off duty before the next command may start: it must not take us for its watcher.
+    os.close(int(duty_handle))
