@@ -18,7 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 # Names become identifiers and file names; Postgres cuts identifiers at 63 bytes.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,54}$")]
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,54}$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 MAX_TEXT = 1000
 
@@ -128,8 +129,19 @@ class InSegment(Definition):
     segment: Name
 
 
+_FORMS: dict[type, str] = {
+    All: "(all)",
+    AnyOf: "(any)",
+    Not: "(not)",
+    InSegment: "(segment)",
+    Comparison: "(comparison)",
+}
+
+
 def _form(value: object) -> str | None:
     """Tell which form a predicate has by the key that only this form has."""
+    if isinstance(value, Definition):
+        return _FORMS.get(type(value))
     if not isinstance(value, dict):
         return None
     for key in ("all", "any", "not", "segment"):

@@ -22,16 +22,19 @@ create table registry.definitions (
     unique (kind, id, registry_version)
 );
 
--- Only predicates become SQL. A segment's text changes with the segments it names, so a row
--- belongs to the registry version in which its text first read so.
+-- Only predicates become SQL: of a segment (part 0), of the steps of a funnel and of the
+-- metrics of an experiment (parts from 1). A segment's text changes with the segments it names,
+-- so a row belongs to the registry version in which its text first read so.
 create table registry.compiled (
     kind text not null,
     id text not null,
+    part integer not null,
     version integer not null,
     registry_version bigint not null references registry.versions (registry_version),
     sql text not null,
     hash text not null,
-    primary key (kind, id, registry_version)
+    primary key (kind, id, part, registry_version),
+    foreign key (kind, id, version) references registry.definitions (kind, id, version)
 );
 
 create function registry.refuse_change() returns trigger
@@ -78,15 +81,17 @@ from (
 where latest.body is not null;
 
 create view registry.compiled_in_force as
-select distinct on (compiled.kind, compiled.id)
-    compiled.kind,
-    compiled.id,
-    compiled.version,
+select distinct on (kind, id, part)
+    kind,
+    id,
+    part,
+    version,
     compiled.sql,
     compiled.hash
 from registry.compiled as compiled
+inner join registry.in_force as definition using (kind, id, version)
 where compiled.registry_version <= (select registry.version_in_force())
-order by compiled.kind, compiled.id, compiled.registry_version desc;
+order by kind, id, part, compiled.registry_version desc;
 
 -- One row per funnel. Windows are hours: n x 24 h, never calendar days.
 create view registry.funnels as
@@ -97,7 +102,6 @@ select
     body ->> 'unit' as unit,
     body ->> 'ordering' as ordering,
     body ->> 'counting' as counting,
-    body ->> 'reentry' as reentry,
     (body ->> 'window_hours')::integer as window_hours,
     jsonb_array_length(body -> 'steps') as step_count
 from registry.in_force
@@ -110,16 +114,15 @@ select
     definition.version,
     step.step_index::integer as step_index,
     step.body ->> 'name' as step_name,
-    (step.body ->> 'optional')::boolean as is_optional,
-    (step.body ->> 'within_hours')::integer as within_hours,
     compiled.sql as predicate_sql
 from registry.in_force as definition
 cross join lateral jsonb_array_elements(definition.body -> 'steps')
 with ordinality as step (body, step_index)
 inner join registry.compiled_in_force as compiled
     on
-        compiled.kind = 'funnel_step'
-        and compiled.id = definition.id || '/' || step.step_index
+        compiled.kind = definition.kind
+        and compiled.id = definition.id
+        and compiled.part = step.step_index
 where definition.kind = 'funnel';
 
 -- One row per segment. predicate_sql speaks of the columns of the segments' facts.
@@ -177,8 +180,9 @@ cross join lateral jsonb_array_elements(definition.body -> 'metrics')
 with ordinality as metric (body, metric_index)
 inner join registry.compiled_in_force as compiled
     on
-        compiled.kind = 'experiment_metric'
-        and compiled.id = definition.id || '/' || metric.metric_index
+        compiled.kind = definition.kind
+        and compiled.id = definition.id
+        and compiled.part = metric.metric_index
 where definition.kind = 'experiment';
 
 create view registry.metrics as
@@ -189,7 +193,7 @@ select
     body ->> 'description' as description,
     body ->> 'unit' as unit,
     body ->> 'better' as better,
-    (body ->> 'is_rate')::boolean as is_rate
+    body ->> 'unit' = 'rate' as is_rate
 from registry.in_force
 where kind = 'metric';
 

@@ -1,0 +1,109 @@
+"""What the house has promised: consent by purpose, retention by class, defaults."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from orchestration.registry.kinds import Dated, Text
+from orchestration.registry.predicates import Definition, Name
+
+# GDPR Art. 6(1), under the names that the load writes down.
+Basis = Literal[
+    "consent",
+    "contract",
+    "legal_obligation",
+    "vital_interests",
+    "public_task",
+    "legitimate_interests",
+]
+
+DataClass = Literal[
+    "raw_events",
+    "app_history",
+    "set_aside",
+    "landing_files",
+    "reports",
+    "backups",
+    "health",
+]
+
+
+class Purpose(Definition):
+    """Something personal data is used for, and what makes that lawful."""
+
+    purpose: Name
+    basis: Basis
+    description: Text = ""
+    retroactive: bool = False
+
+    @property
+    def is_consent_required(self) -> bool:
+        """Whether a row needs the person's consent to be used for this."""
+        return self.basis == "consent"
+
+
+class Consent(Dated):
+    """Every purpose there is. Absent means no, where a purpose requires consent."""
+
+    policy_version: Annotated[int, Field(ge=1)]
+    grace_hours: Annotated[int, Field(ge=0)] = 24
+    purposes: Annotated[list[Purpose], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Consent":
+        names = [purpose.purpose for purpose in self.purposes]
+        if len(set(names)) != len(names):
+            raise PydanticCustomError("repeated", "a purpose is named twice")
+        return self
+
+    def permitted(self, consented: Iterable[str]) -> list[str]:
+        """Return the purposes a row may be used for, given those consented to."""
+        given = set(consented)
+        return sorted(
+            purpose.purpose
+            for purpose in self.purposes
+            if not purpose.is_consent_required or purpose.purpose in given
+        )
+
+
+class RetentionClass(Definition):
+    """How many days a class of data is kept."""
+
+    data_class: DataClass
+    days: Annotated[int, Field(ge=1, le=36_500)]
+    reason: Text
+
+
+class Retention(Dated):
+    """How long each class of data is kept; what is not listed is kept."""
+
+    classes: Annotated[list[RetentionClass], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> "Retention":
+        names = [each.data_class for each in self.classes]
+        if len(set(names)) != len(names):
+            raise PydanticCustomError("repeated", "a data class is named twice")
+        return self
+
+    def days(self, data_class: DataClass) -> int | None:
+        """Return for how many days a class is kept; None is for ever."""
+        for each in self.classes:
+            if each.data_class == data_class:
+                return each.days
+        return None
+
+    def floor(self, data_class: DataClass, *, today: dt.date) -> dt.date | None:
+        """Return the first day of the class that is still kept; None keeps all."""
+        days = self.days(data_class)
+        return None if days is None else today - dt.timedelta(days=days)
+
+
+class Defaults(Dated):
+    """Numbers that many definitions share."""
+
+    days_late_allowed: Annotated[int, Field(ge=0, le=366)] = 3
+    small_number_k: Annotated[int, Field(ge=1)] = 10
