@@ -6,10 +6,12 @@ No other module reads the environment; `.env.example` lists the variables.
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from psycopg.conninfo import conninfo_to_dict
 
 from orchestration.warehouse.connection import sibling_url
 
@@ -54,13 +56,14 @@ class Settings:
     """
 
     home: Path
-    database_url: str | None
-    landing_url: str
-    app_database_url: str | None
+    # URLs hold passwords: not printed.
+    database_url: str | None = field(repr=False)
+    landing_url: str = field(repr=False)
+    app_database_url: str | None = field(repr=False)
     registry_dir: Path
     timezone: str
-    dagster_url: str | None = None
-    pseudonym_key_text: str | None = None
+    dagster_url: str | None = field(default=None, repr=False)
+    pseudonym_key_text: str | None = field(default=None, repr=False)
 
     def pseudonym_key(self) -> bytes:
         """Return the key of intake pseudonyms, made on first use if none was given."""
@@ -150,16 +153,13 @@ def export_environment(settings: Settings, url: str) -> dict[str, str]:
 
 
 def _dbt_environment(url: str) -> dict[str, str]:
-    parts = urlsplit(url)
-    options = dict(
-        option.split("=", 1) for option in parts.query.split("&") if "=" in option
-    )
+    given = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     return {
-        "DAYBOOK_DBT_HOST": unquote(options.get("host") or parts.hostname or ""),
-        "DAYBOOK_DBT_PORT": options.get("port") or str(parts.port or 5432),
-        "DAYBOOK_DBT_USER": unquote(parts.username or options.get("user") or ""),
-        "DAYBOOK_DBT_PASSWORD": unquote(parts.password or ""),
-        "DAYBOOK_DBT_DBNAME": unquote(parts.path.lstrip("/")),
+        "DAYBOOK_DBT_HOST": given.get("host", ""),
+        "DAYBOOK_DBT_PORT": given.get("port", "5432"),
+        "DAYBOOK_DBT_USER": given.get("user", ""),
+        "DAYBOOK_DBT_PASSWORD": given.get("password", ""),
+        "DAYBOOK_DBT_DBNAME": given.get("dbname", ""),
     }
 
 
@@ -178,5 +178,9 @@ def _read_env_file(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     lines = (line.strip() for line in path.read_text().splitlines())
-    pairs = (line.partition("=") for line in lines if line and line[0] != "#")
+    pairs = (
+        line.removeprefix("export ").partition("=")
+        for line in lines
+        if line and line[0] != "#"
+    )
     return {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
