@@ -1,0 +1,55 @@
+"""NDJSON: one event to a line, or one batch of events."""
+
+from collections.abc import Iterator
+
+from orchestration.raw.formats.batches import batch_records
+from orchestration.raw.formats.compression import Readable
+from orchestration.raw.formats.counts import Counts
+from orchestration.raw.formats.json_values import (
+    DECODE_ERRORS,
+    SHALLOW_SIZE,
+    decode,
+    is_too_deep,
+    problem_of,
+)
+from orchestration.raw.formats.lines import LineBlock, line_blocks
+from orchestration.raw.records import Record
+
+
+def read_ndjson(
+    stream: Readable, *, counts: Counts, batch_key: str, offset: int = 0
+) -> Iterator[Record]:
+    """Read the records of a stream of JSON lines, in bounded memory."""
+    for block in line_blocks(stream, offset=offset):
+        if block.is_cut:
+            (raw,) = block.lines
+            yield Record(block.line, block.offset, raw, None, "line_too_long")
+        else:
+            yield from _records(block, counts, batch_key)
+
+
+def _records(block: LineBlock, counts: Counts, batch_key: str) -> Iterator[Record]:
+    # The hot loop: one try, two tests and one tuple for a good line.
+    offset = block.offset
+    for line, raw in enumerate(block.lines, block.line):
+        problem = None
+        value = None
+        try:
+            if len(raw) > SHALLOW_SIZE and is_too_deep(raw):
+                problem = "too_deep"
+            else:
+                value = decode(raw)
+        except DECODE_ERRORS as error:
+            problem = problem_of(error) if raw.strip() else "blank"
+        if value.__class__ is dict:
+            if batch_key in value and value[batch_key].__class__ is list:
+                yield from batch_records(
+                    raw, line=line, offset=offset, batch_key=batch_key
+                )
+            else:
+                yield Record(line, offset, raw, value, None)
+        elif problem == "blank":
+            counts.blank += 1
+        else:
+            yield Record(line, offset, raw, None, problem or "not_an_object")
+        offset += len(raw) + 1

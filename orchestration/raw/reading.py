@@ -1,0 +1,174 @@
+"""From the bytes of a landing file to its records, one at a time.
+
+What is wrong with one record is said in its `problem`; what is wrong with the file
+as a whole raises `Refused`, at the start or anywhere on the way.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from orchestration.raw.formats.access_log import parse_line, read_access_log
+from orchestration.raw.formats.compression import (
+    Readable,
+    Replayed,
+    compression_of,
+    decompressed,
+)
+from orchestration.raw.formats.counts import Counts
+from orchestration.raw.formats.delimited import read_csv
+from orchestration.raw.formats.detection import (
+    HEAD_SIZE,
+    PARQUET_MAGIC,
+    UTF8_MARK,
+    format_of,
+    refuse_foreign,
+)
+from orchestration.raw.formats.json_document import read_document
+from orchestration.raw.formats.json_values import record_of
+from orchestration.raw.formats.ndjson import read_ndjson
+from orchestration.raw.formats.properties import unpacked
+from orchestration.raw.formats.reasons import PROBLEMS, REFUSALS, Refused
+from orchestration.raw.records import Record
+
+__all__ = [
+    "FORMATS",
+    "PROBLEMS",
+    "REFUSALS",
+    "RecordReader",
+    "Refused",
+    "read_again",
+    "read_records",
+]
+
+FORMATS = ("ndjson", "json", "csv", "parquet", "access_log")
+
+
+class RecordReader:
+    """The records of one file, read as they are asked for.
+
+    Attributes
+    ----------
+    format : str
+        One of `FORMATS`, as declared or found.
+    compression : str or None
+        `gzip` or `zstd`, found by the first bytes.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        *,
+        name: str,
+        format: str = "auto",  # noqa: A002  the word that sources use
+        batch_key: str = "events",
+    ) -> None:
+        if format not in {"auto", *FORMATS}:
+            msg = f"format must be auto or one of {', '.join(FORMATS)}, got {format!r}"
+            raise ValueError(msg)
+        self._counts = Counts()
+        self._batch_key = batch_key
+        start = stream.read(16)
+        self.compression = compression_of(start)
+        if start.startswith(PARQUET_MAGIC) and format in {"auto", "parquet"}:
+            self.format = "parquet"
+            self._records = _rows(stream)
+            return
+        plain = decompressed(Replayed(start, stream), self.compression)
+        self._open_text(plain, name=name, declared=format)
+
+    @property
+    def blank_count(self) -> int:
+        """Lines without content met so far; they are no records."""
+        return self._counts.blank
+
+    def __iter__(self) -> Iterator[Record]:
+        """Go on where reading stopped; a file is read once."""
+        return self._records
+
+    def __next__(self) -> Record:
+        """Return the next record."""
+        return next(self._records)
+
+    def _open_text(self, plain: Readable, *, name: str, declared: str) -> None:
+        head = _read_up_to(plain, HEAD_SIZE)
+        is_whole = len(head) < HEAD_SIZE
+        mark = len(UTF8_MARK) if head.startswith(UTF8_MARK) else 0
+        head = head[mark:]
+        refuse_foreign(head)
+        if declared == "auto":
+            self.format = format_of(
+                head, is_whole=is_whole, name=name, batch_key=self._batch_key
+            )
+        else:
+            self.format = declared
+        if self.format == "parquet" and head:
+            raise Refused("wrong_format")
+        self._records = self._read_text(Replayed(head, plain), offset=mark)
+
+    def _read_text(self, stream: Readable, *, offset: int) -> Iterator[Record]:
+        counts, batch_key = self._counts, self._batch_key
+        if self.format == "json":
+            return read_document(stream, batch_key=batch_key, offset=offset)
+        if self.format == "csv":
+            return read_csv(stream, counts=counts, offset=offset)
+        if self.format == "access_log":
+            return read_access_log(stream, counts=counts, offset=offset)
+        return read_ndjson(stream, counts=counts, batch_key=batch_key, offset=offset)
+
+
+def read_records(
+    stream: BinaryIO,
+    *,
+    name: str,
+    format: str = "auto",  # noqa: A002  the word that sources use
+    batch_key: str = "events",
+) -> RecordReader:
+    """Read the records of a landing file in bounded memory.
+
+    Parameters
+    ----------
+    stream : binary stream
+        The file as it lies there, compressed or not; Parquet needs `seek`.
+    name : str
+        Its name, of which only the suffix is looked at.
+    format : str
+        One of `FORMATS`, or `auto` to tell by content and suffix.
+    batch_key : str
+        The field that holds the events of a batch.
+
+    Raises
+    ------
+    Refused
+        Here or while iterating, when the file cannot be loaded as a whole.
+    """
+    return RecordReader(stream, name=name, format=format, batch_key=batch_key)
+
+
+def read_again(raw: bytes, *, format: str) -> Record:  # noqa: A002
+    """Read the raw form of one record that was set aside from a file of `format`."""
+    if format == "access_log":
+        value, problem = parse_line(raw)
+        return Record(1, 0, raw, value, problem)
+    record = record_of(raw, line=1, offset=0)
+    if record.value is None or format in {"ndjson", "json"}:
+        return record
+    value = record.value
+    if format == "parquet":
+        value = {key: item for key, item in value.items() if item is not None}
+    return record._replace(value=unpacked(value))
+
+
+def _rows(stream: BinaryIO) -> Iterator[Record]:
+    # Arrow takes half a second to import, which only Parquet should pay.
+    from orchestration.raw.formats.parquet import read_parquet  # noqa: PLC0415
+
+    stream.seek(0)
+    yield from read_parquet(stream)
+
+
+def _read_up_to(stream: Readable, size: int) -> bytes:
+    pieces = []
+    while size > 0 and (piece := stream.read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
