@@ -72,7 +72,7 @@ def parse_line(raw: bytes) -> tuple[dict[str, object] | None, str | None]:
         datetime.fromisoformat(time)
     except ValueError:
         return None, "unparsed_line"
-    said = _REQUEST.fullmatch(_unescaped(request))
+    said = _REQUEST.fullmatch(_unescaped(request) or "")
     method, path, protocol = said.groups() if said else (None, None, None)
     referrer, user_agent = map(_unescaped, rest)
     return {

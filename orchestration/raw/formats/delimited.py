@@ -157,7 +157,7 @@ class _OpenRow:
             self._size += len(raw) + 1
             self.is_open = self._ends_open(raw)
         else:
-            self._size += RECORD_LIMIT + 1
+            self._size += RECORD_LIMIT + 2
             self.is_open ^= quotes % 2 == 1
 
     def close(self) -> _Row:
