@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+import psycopg
+
 from orchestration.raw.chunks import Part
 from orchestration.raw.ledger import (
     Counts,
@@ -14,6 +16,7 @@ from orchestration.raw.ledger import (
 )
 from orchestration.raw.partitions import Partitions
 from orchestration.raw.records import Batch
+from orchestration.raw.scanning import loaded_contents
 from orchestration.raw.writing import Writing, load_transaction
 
 
@@ -71,10 +74,22 @@ def load_group(url: str, source: str, files: Sequence[ReadFile]) -> GroupLoaded:
                 writing.write([Part(load_id, batch)])
             writing.counts[load_id].blank_count = file.blank_count()
         writing.finish()
-        for file in files:
-            record_files(connection, source, file.seen, sha256=file.load.sha256)
+        _remember(connection, source, files)
     return GroupLoaded(
         counts={sha256: writing.counts[key] for sha256, key in load_ids.items()},
         replaced_count=sum(item.replaced_count for item in writing.counts.values()),
         days=frozenset(writing.touched.days),
     )
+
+
+def _remember(
+    connection: psycopg.Connection, source: str, files: Sequence[ReadFile]
+) -> None:
+    """Record the names of all files, also of those that another load has taken."""
+    hashes = [file.load.sha256 for file in files]
+    load_ids = loaded_contents(connection, source, hashes)
+    for file in files:
+        sha256 = file.load.sha256
+        record_files(
+            connection, source, file.seen, sha256=sha256, load_id=load_ids[sha256]
+        )

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -24,8 +25,7 @@ class FileLoad:
     registry_version: int | None = None
 
 
-@dataclass(frozen=True)
-class FileSeen:
+class FileSeen(NamedTuple):
     """A name under which a content was found, as the landing store reports it."""
 
     uri: str
@@ -102,58 +102,59 @@ def record_files(
     source: str,
     files: Iterable[FileSeen],
     *,
-    sha256: bytes | None,
-    refused: str | None = None,
+    sha256: bytes,
+    load_id: int,
 ) -> None:
-    """Remember names, so that the next scan skips them unread.
+    """Remember names of a content that is loaded, so that they are skipped unread.
 
-    Whether a name is that of the load or an alias of its content is decided here: it
-    is an alias when the load was made under another name. `refused` is the reason why
-    the content was not loaded.
+    The name of the ledger row itself is `loaded`, also when only its time changed;
+    every other name of the content is an `alias`.
     """
     with connection.cursor() as cursor:
         cursor.executemany(
             """
             insert into ops.files (
-                source, uri, size_bytes, modified_at, etag, sha256, load_id, status,
-                reason
+                source, uri, size_bytes, modified_at, etag, sha256, load_id, status
             )
             select
-                given.source, given.uri, given.size_bytes, given.modified_at,
-                given.etag, given.sha256, loads.load_id,
-                case
-                    when given.reason is not null then 'refused'
-                    when loads.file_name = given.uri then 'loaded'
-                    else 'alias'
-                end,
-                given.reason
-            from (
-                values (
-                    %s::text, %s::text, %s::bigint, %s::timestamptz, %s::text,
-                    %s::bytea, %s::text
-                )
-            ) as given (source, uri, size_bytes, modified_at, etag, sha256, reason)
-            left join ops.loads as loads
-                on
-                    given.source = loads.source
-                    and given.sha256 = loads.sha256
-                    and loads.kind = 'file'
-                    and given.reason is null
+                %(source)s, %(uri)s, %(size_bytes)s, %(modified_at)s, %(etag)s,
+                %(sha256)s, load_id,
+                case when file_name = %(uri)s then 'loaded' else 'alias' end
+            from ops.loads
+            where load_id = %(load_id)s
             on conflict (source, uri, size_bytes, modified_at, etag) do nothing
             """,
             [
-                (
-                    source,
-                    file.uri,
-                    file.size_bytes,
-                    file.modified_at,
-                    file.etag,
-                    sha256,
-                    refused,
-                )
+                {
+                    **file._asdict(),
+                    "source": source,
+                    "sha256": sha256,
+                    "load_id": load_id,
+                }
                 for file in files
             ],
         )
+
+
+def record_refused(
+    connection: psycopg.Connection,
+    source: str,
+    file: FileSeen,
+    *,
+    sha256: bytes,
+    reason: str,
+) -> None:
+    """Remember a file that is not loaded, so that it is not tried until it changes."""
+    connection.execute(
+        """
+        insert into ops.files (
+            source, uri, size_bytes, modified_at, etag, sha256, status, reason
+        )
+        values (%s, %s, %s, %s, %s, %s, 'refused', %s)
+        on conflict (source, uri, size_bytes, modified_at, etag) do nothing
+        """,
+        (source, *file, sha256, reason),
+    )
 
 
 def open_load(

@@ -62,6 +62,8 @@ create table ops.files (
     primary key (source, uri, size_bytes, modified_at, etag)
 );
 
+create index files_by_content on ops.files (source, sha256);
+
 -- What each load changed; a build claims these rows and settles them when it succeeds.
 create table ops.touched_days (
     touched_id bigint generated always as identity primary key,
