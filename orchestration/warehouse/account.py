@@ -127,7 +127,7 @@ def _service_account() -> Account:
 
 
 def _create_account() -> pwd.struct_passwd:
-    useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if useradd:
         subprocess.run(
             [
