@@ -8,11 +8,12 @@ class Reason(StrEnum):
 
     # What the reader says: the record could not be made out.
     INVALID_JSON = "invalid_json"
-    INVALID_ENCODING = "invalid_encoding"
+    INVALID_UTF8 = "invalid_utf8"
     NOT_AN_OBJECT = "not_an_object"
-    WRONG_FIELD_COUNT = "wrong_field_count"
-    UNPARSEABLE_LINE = "unparseable_line"
-    RECORD_TOO_LONG = "record_too_long"
+    LINE_TOO_LONG = "line_too_long"
+    CSV_COLUMN_COUNT = "csv_column_count"
+    CSV_QUOTING = "csv_quoting"
+    UNPARSED_LINE = "unparsed_line"
     # What the record holds cannot be stored, whatever it means.
     NUL_CHARACTER = "nul_character"
     LONE_SURROGATE = "lone_surrogate"

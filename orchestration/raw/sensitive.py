@@ -1,0 +1,77 @@
+"""What no event may carry: by the name of a property, and by the look of free text.
+
+A property whose name asks for a secret is never accepted: the record is set aside.
+Free text is kept with what looks like an e-mail address, a card number or a
+password masked, and the row says that it had a violation.
+"""
+
+import re
+
+_SEPARATORS = re.compile(r"[^a-z0-9]")
+_NAMES = frozenset(
+    ["password", "passwd", "pwd", "passcode", "passphrase", "newpassword", "oldpassword", "userpassword", "passwordconfirmation", "secret", "clientsecret", "apikey", "accesstoken", "refreshtoken", "authtoken", "sessiontoken", "bearertoken", "authorization", "privatekey", "creditcard", "creditcardnumber", "cardnumber", "cardno", "ccnumber", "pan", "cvv", "cvc", "cvv2", "cardcvc", "securitycode", "iban", "accountnumber", "ssn", "socialsecuritynumber", "pin", "pincode", "otp", "onetimepassword"]
+)
+# In the query of an address these carry a secret or a person, and are masked there.
+_PARAMETERS = _NAMES | frozenset(
+    ["token", "code", "auth", "key", "sig", "signature", "email", "mail", "phone", "tel"]
+)
+
+_EMAIL = re.compile(
+    r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"
+)
+# Issuers' ranges begin with 3 to 6 or 2: an epoch in milliseconds begins with 1.
+_CARD = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
+_SECRET = re.compile(
+    r"(?i)\b(pass(?:word|wd|code)?|pwd|secret|token|api[_-]?key|authorization)"
+    r"(\"?\s*[=:]\s*\"?)(?:bearer\s+)?[^\s\"'&,;]+"
+)
+_BEARER = re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._~+/=-]{8,}")
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")
+# One cheap look tells that almost all text holds none of the above.
+_SUSPECT = re.compile(
+    r"(?i)@|[0-9][ -]?[0-9]{2}[0-9 -]{9}|pass|pwd|secret|token|api.?key|authori|bearer|eyJ"
+)
+# The same look over encoded properties, names included.
+SUSPECT_JSON = re.compile(
+    rb"(?i)@|[0-9][ -]?[0-9]{2}[0-9 -]{9}|pass|pwd|secret|token|key|auth|bearer|eyJ"
+    rb"|card|cc.?n|cv[vc]|security|iban|account|ssn|social|otp|one.?time|\"pin|\"pan"
+)
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+
+def is_forbidden_name(name: str) -> bool:
+    """Tell whether a property of this name asks for a secret."""
+    return _SEPARATORS.sub("", name.lower()) in _NAMES
+
+
+def is_sensitive_name(name: str) -> bool:
+    """Tell whether a parameter of this name carries a secret or a person."""
+    return _SEPARATORS.sub("", name.lower()) in _PARAMETERS
+
+
+def masked(text: str) -> str:
+    """Return `text` with what looks personal or secret replaced by its kind."""
+    if not _SUSPECT.search(text):
+        return text
+    text = _SECRET.sub(r"\1\2[secret]", text)
+    text = _BEARER.sub("[secret]", text)
+    text = _JWT.sub("[secret]", text)
+    text = _EMAIL.sub("[email]", text)
+    return _CARD.sub(_masked_card, text)
+
+
+def is_card_number(number: int) -> bool:
+    """Tell whether a number is one that a card could have."""
+    digits = str(number)
+    return 15 <= len(digits) <= 19 and digits[0] in "23456" and _passes_luhn(digits)
+
+
+def _masked_card(match: re.Match[str]) -> str:
+    digits = "".join(filter(str.isdigit, match.group()))
+    return "[card]" if _passes_luhn(digits) else match.group()
+
+
+def _passes_luhn(digits: str) -> bool:
+    reversed_digits = [int(digit) for digit in reversed(digits)]
+    doubled = sum(_DOUBLED[digit] for digit in reversed_digits[1::2])
+    return (sum(reversed_digits[::2]) + doubled) % 10 == 0
