@@ -59,3 +59,21 @@
             ends.first_day::timestamp, ends.last_day::timestamp, interval '1 day'
         ) as spine (day)
 {%- endmacro %}
+
+{# The reporting day of an instant. #}
+{% macro reporting_day(instant) -%}
+    ({{ instant }} at time zone {{ reporting_timezone() }})::date
+{%- endmacro %}
+
+{# The instant at which a reporting day begins. #}
+{% macro day_start(day) -%}
+    (({{ day }})::timestamp at time zone {{ reporting_timezone() }})
+{%- endmacro %}
+
+{% macro reporting_timezone() -%}
+    {%- set timezone = env_var('DAYBOOK_TIMEZONE', 'UTC') -%}
+    {%- if not modules.re.fullmatch('[A-Za-z0-9_+/-]+', timezone) -%}
+        {{ exceptions.raise_compiler_error('DAYBOOK_TIMEZONE names no time zone') }}
+    {%- endif -%}
+    '{{ timezone }}'
+{%- endmacro %}

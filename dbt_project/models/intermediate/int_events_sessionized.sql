@@ -13,7 +13,10 @@ with recursive
 
 events as (
 
-    select * from {{ ref('stg_events__events') }} as claimed
+    select
+        *,
+        {{ counted_class() }} as counted_class
+    from {{ ref('stg_events__events') }} as claimed
     where
         claimed.device_id is not null
         and {{ claimed_days('claimed.occurred_on') }}
@@ -33,18 +36,20 @@ measured as (
         min(occurred_on) filter (where is_interactive) as started_on,
         max(occurred_at) filter (where is_interactive) as ended_at,
         count(*) as event_count,
-        count(*) filter (where is_interactive) as interactive_event_count,
-        count(*) filter (where event_class = 'view') as view_count,
-        count(*) filter (where event_class = 'interaction') as interaction_count,
-        count(*) filter (where event_class = 'conversion') as conversion_count,
-        count(*) filter (where event_class = 'error') as error_count,
+        count(*) filter (
+            where is_interactive and counted_class <> 'double_view'
+        ) as interactive_event_count,
+        count(*) filter (where counted_class = 'view') as view_count,
+        count(*) filter (where counted_class = 'interaction') as interaction_count,
+        count(*) filter (where counted_class = 'conversion') as conversion_count,
+        count(*) filter (where counted_class = 'error') as error_count,
         count(*) filter (where event_name = 'chat_started') as chat_count,
         count(distinct client_session_id) as client_session_count,
         min(client_session_id collate "C") as client_session_id,
         {{ in_order('source', 'is_interactive') }} as sources,
         {{ in_order('event_id', 'is_interactive') }} as event_ids,
         {{ in_order('user_id', 'user_id is not null') }} as user_ids,
-        {{ in_order('page_path', "event_class = 'view'") }} as page_paths
+        {{ in_order('page_path', "counted_class = 'view'") }} as page_paths
     from placed
     group by device_id, is_excluded, started_at
 

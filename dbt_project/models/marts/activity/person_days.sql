@@ -1,3 +1,5 @@
+{%- set person_parents = ['raw.events', 'identity.device_owners'] -%}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_changed',
@@ -13,13 +15,13 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events__events') }} as claimed
+    select
+        *,
+        {{ counted_class() }} as counted_class
+    from {{ ref('stg_events__events') }} as claimed
     where
-        coalesce(claimed.user_id, claimed.device_id) is not null
-        and not claimed.is_excluded
-        and {{ changed_days(
-            'claimed.occurred_on', ['raw.events', 'identity.device_owners']
-        ) }}
+        not claimed.is_excluded
+        and {{ changed_days('claimed.occurred_on', person_parents) }}
 
 ),
 
@@ -27,7 +29,10 @@ events as (
 owned as (
 
     select
-        events.*,
+        events.occurred_on as day,
+        events.device_id,
+        events.is_interactive,
+        events.counted_class,
         coalesce(events.user_id, owners.user_id) as owner_id
     from events
     left join {{ source('identity', 'device_owners') }} as owners
@@ -36,23 +41,45 @@ owned as (
             and owners.device_id = events.device_id
             and events.occurred_at >= owners.valid_from
             and events.occurred_at < owners.valid_to
+    where coalesce(events.user_id, events.device_id) is not null
+
+),
+
+actions as (
+
+    select * from owned
+
+    union all
+
+    select
+        day,
+        null as device_id,
+        true as is_interactive,
+        'operation' as counted_class,
+        user_id as owner_id
+    from ({{ own_actions() }}) as acted
+    where {{ changed_days('acted.day', person_parents) }}
 
 ),
 
 counted as (
 
     select
-        occurred_on as day,
+        day,
         owner_id,
         case when owner_id is null then device_id end as device_id,
-        count(*) as event_count,
-        count(*) filter (where is_interactive) as interactive_event_count,
-        count(*) filter (where event_class = 'view') as view_count,
-        count(*) filter (where event_class = 'interaction') as interaction_count,
-        count(*) filter (where event_class = 'conversion') as conversion_count,
-        count(*) filter (where event_class = 'error') as error_count
-    from owned
-    group by occurred_on, owner_id, case when owner_id is null then device_id end
+        bool_or(is_interactive) as is_active,
+        count(*) filter (where counted_class <> 'operation') as event_count,
+        count(*) filter (
+            where is_interactive and counted_class not in ('operation', 'double_view')
+        ) as interactive_event_count,
+        count(*) filter (where counted_class = 'view') as view_count,
+        count(*) filter (where counted_class = 'interaction') as interaction_count,
+        count(*) filter (where counted_class = 'conversion') as conversion_count,
+        count(*) filter (where counted_class = 'error') as error_count,
+        count(*) filter (where counted_class = 'operation') as operation_count
+    from actions
+    group by day, owner_id, case when owner_id is null then device_id end
 
 )
 
@@ -62,11 +89,12 @@ select
     owner_id as user_id,
     device_id,
     owner_id is null as is_anonymous,
-    interactive_event_count > 0 as is_active,
+    is_active,
     event_count,
     interactive_event_count,
     view_count,
     interaction_count,
     conversion_count,
-    error_count
+    error_count,
+    operation_count
 from counted

@@ -1,0 +1,52 @@
+{{ config(materialized='ephemeral', contract={'enforced': false}) }}
+
+with
+
+-- One client id in two sessions of a day, or two in one session: the client disagrees.
+compared as (
+
+    select
+        *,
+        client_session_count > 1
+        or count(client_session_id) over (
+            partition by started_on, device_id, client_session_id
+        ) > 1 as is_client_disagreeing
+    from {{ ref('sessions') }}
+
+),
+
+counted as (
+
+    select
+        started_on as day,
+        count(*) as session_count,
+        count(*) filter (where is_engaged) as engaged_count,
+        count(*) filter (where not is_engaged) as bounce_count,
+        count(*) filter (where is_single_page_bounce) as single_page_count,
+        count(*) filter (where error_count > 0) as error_count,
+        sum(duration_seconds) as duration_seconds,
+        count(*) filter (where client_session_count > 0) as client_count,
+        count(*) filter (where is_client_disagreeing) as disagreeing_count
+    from compared
+    group by started_on
+
+)
+
+select
+    counted.day,
+    measured.metric_id,
+    'all' as dimension,
+    'all' as dimension_value,
+    measured.numerator,
+    measured.denominator
+from counted
+cross join lateral (
+    values
+    ('sessions', session_count, null),
+    ('engagement_rate', engaged_count, session_count),
+    ('bounce_rate', bounce_count, session_count),
+    ('single_page_bounce_rate', single_page_count, session_count),
+    ('error_rate', error_count, session_count),
+    ('average_session_seconds', duration_seconds, session_count),
+    ('client_session_disagreement_rate', disagreeing_count, client_count)
+) as measured (metric_id, numerator, denominator)

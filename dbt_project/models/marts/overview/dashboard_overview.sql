@@ -1,0 +1,68 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_changed',
+    unique_key=['day'],
+    post_hook='{{ record_rebuilt() }}',
+    indexes=[{'columns': ['day'], 'unique': true}],
+) }}
+
+with
+
+metrics as (
+
+    select * from {{ ref('metrics_daily') }} as daily
+    where {{ changed_days('daily.day', ['metrics_daily']) }}
+
+),
+
+pages as (
+
+    select
+        *,
+        row_number() over (
+            partition by day order by value desc, dimension_value collate "C"
+        ) as position
+    from metrics
+    where
+        metric_id = 'page_views'
+        and dimension = 'page_path'
+        and dimension_value <> '(other)'
+
+),
+
+top_pages as (
+
+    select
+        day,
+        jsonb_agg(
+            jsonb_build_object('page', dimension_value, 'view_count', value::bigint)
+            order by position
+        ) as top_pages
+    from pages
+    where position <= 10
+    group by day
+
+),
+
+overview as (
+
+    select
+        day,
+        {{ whole_value('active_users') }}::bigint as active_user_count,
+        {{ whole_value('booking_requests') }}::bigint as booking_count,
+        {{ whole_value('chat_sessions') }}::bigint as chat_session_count,
+        ({{ whole_value('error_rate') }} * 100)::numeric(9, 6) as error_percent
+    from metrics
+    group by day
+
+)
+
+select
+    overview.day,
+    overview.active_user_count,
+    overview.booking_count,
+    overview.chat_session_count,
+    overview.error_percent,
+    coalesce(top_pages.top_pages, '[]'::jsonb) as top_pages
+from overview
+left join top_pages using (day)
