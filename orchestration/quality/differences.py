@@ -1,0 +1,196 @@
+"""Differences: where a mart differs from what readers see, and putting that right.
+
+Only the days or keys that differ are touched, so a publication costs what changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import psycopg
+from psycopg import sql
+
+from orchestration.quality.published_tables import (
+    PublicationError,
+    PublishedTable,
+    names,
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where a table may differ: what builds after the last published one changed.
+
+    Attributes
+    ----------
+    is_whole : bool
+        Compare every day, because the model does not say which it changed, was built
+        from nothing, or was never published.
+    """
+
+    after_build: int
+    up_to_build: int
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows removed from and added to one published table, and their days."""
+
+    removed_count: int
+    added_count: int
+    days: tuple[date, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether readers see what they saw before."""
+        return not (self.removed_count or self.added_count)
+
+
+def find_stale_days(
+    connection: psycopg.Connection,
+    table: PublishedTable,
+    *,
+    scope: Scope,
+    columns: Sequence[str],
+) -> list[date]:
+    """Fill the temporary table `stale_days` with the days whose digest differs.
+
+    Raises
+    ------
+    PublicationError
+        If the mart has rows without a day, which no publication could replace.
+    """
+    connection.execute("drop table if exists stale_days")
+    in_scope = sql.SQL("true")
+    if not scope.is_whole:
+        in_scope = sql.SQL(
+            "{day} in (select changed.day from ops.changed as changed "
+            "where changed.model = {model} and changed.build_id > {after_build} "
+            "and changed.build_id <= {up_to_build})"
+        ).format(
+            day=_day(table),
+            model=sql.Literal(table.name),
+            after_build=sql.Literal(scope.after_build),
+            up_to_build=sql.Literal(scope.up_to_build),
+        )
+    connection.execute(
+        sql.SQL(_STALE_DAYS).format(
+            data=table.data,
+            mart=table.mart,
+            day=_day(table),
+            names=names(columns),
+            in_scope=in_scope,
+        )
+    )
+    rows = connection.execute("select day from stale_days order by day")
+    days = [day for (day,) in rows]
+    if None in days:
+        msg = f"{table.name}: it has rows whose {table.day} is null"
+        raise PublicationError(msg)
+    return days
+
+
+def replace_stale_days(
+    connection: psycopg.Connection, table: PublishedTable, *, columns: Sequence[str]
+) -> Change:
+    """Replace the rows of the days in `stale_days`."""
+    parts = {
+        "data": table.data,
+        "mart": table.mart,
+        "day": _day(table),
+        "names": names(columns),
+    }
+    removed = connection.execute(
+        sql.SQL(
+            "delete from {data} where {day} in (select stale_days.day from stale_days)"
+        ).format(**parts)
+    )
+    added = connection.execute(
+        sql.SQL(
+            "insert into {data} ({names}) select {names} from {mart} "
+            "where {day} in (select stale_days.day from stale_days)"
+        ).format(**parts)
+    )
+    days = connection.execute("select day from stale_days order by day").fetchall()
+    return Change(removed.rowcount, added.rowcount, tuple(day for (day,) in days))
+
+
+def replace_keys(
+    connection: psycopg.Connection, table: PublishedTable, *, columns: Sequence[str]
+) -> Change:
+    """Replace the rows that differ, key by key."""
+    parts = {
+        "data": table.data,
+        "mart": table.mart,
+        "names": names(columns),
+        "seen": names(columns, "seen"),
+        "made": names(columns, "made"),
+        "seen_key": names(table.key, "seen"),
+        "made_key": names(table.key, "made"),
+    }
+    # Equal keys first, so that the planner can hash them; nulls make a key differ, and
+    # such a row is removed and added again.
+    removed = connection.execute(
+        sql.SQL(
+            "delete from {data} as seen where not exists ("
+            "select from {mart} as made where ({made_key}) = ({seen_key}) "
+            "and row({made}) is not distinct from row({seen}))"
+        ).format(**parts)
+    )
+    added = connection.execute(
+        sql.SQL(
+            "insert into {data} ({names}) select {names} from {mart} as made "
+            "where not exists ("
+            "select from {data} as seen where ({seen_key}) = ({made_key}))"
+        ).format(**parts)
+    )
+    return Change(removed.rowcount, added.rowcount)
+
+
+def _day(table: PublishedTable) -> sql.Identifier:
+    return sql.Identifier(table.day or "")
+
+
+_STALE_DAYS = """
+    create temporary table stale_days on commit drop as
+    with seen_rows as (
+        select {day} as day, md5((row({names}))::text) as hash
+        from {data}
+        where {in_scope}
+    ),
+
+    made_rows as (
+        select {day} as day, md5((row({names}))::text) as hash
+        from {mart}
+        where {in_scope}
+    ),
+
+    seen as (
+        select
+            day,
+            count(*) as row_count,
+            md5(string_agg(hash, '' order by hash collate "C")) as digest
+        from seen_rows
+        group by day
+    ),
+
+    made as (
+        select
+            day,
+            count(*) as row_count,
+            md5(string_agg(hash, '' order by hash collate "C")) as digest
+        from made_rows
+        group by day
+    )
+
+    select
+        day,
+        coalesce(seen.row_count, 0) as before_row_count,
+        coalesce(made.row_count, 0) as after_row_count,
+        seen.digest as before_digest,
+        made.digest as after_digest
+    from seen
+    full join made using (day)
+    where seen.digest is distinct from made.digest
+"""

@@ -1,0 +1,318 @@
+"""Which marts are published, and the permanent tables and views that readers know.
+
+dbt drops what depends on the tables it replaces, grants and all. So readers never see
+a table of dbt's: they see views of ours over tables of ours, which are created once,
+gain columns at their end, and are never dropped or renamed.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+READER = "bi_reader"
+
+_PERIODS = {"day": "1 day", "week": "7 days", "month": "1 month"}
+_COMPUTED = ("data_complete_through", "is_final", "close_state")
+
+
+class PublicationError(RuntimeError):
+    """A mart that cannot be published as it is, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A mart with `meta.published`, as its model declares it.
+
+    Attributes
+    ----------
+    day : str or None
+        The column by which the table is replaced; None replaces by key.
+    key : tuple of str
+        Columns that identify a row.
+    period : str
+        What a row's day begins: a day, week or month.
+    sources : tuple of str
+        Sources that must be complete for it; empty means all.
+    is_incremental : bool
+        Whether the model says in ops.changed which days it changed.
+    """
+
+    name: str
+    schema: str
+    key: tuple[str, ...]
+    day: str | None = None
+    period: str = "day"
+    sources: tuple[str, ...] = ()
+    is_incremental: bool = False
+    description: str = ""
+    column_descriptions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def mart(self) -> sql.Composable:
+        """Return the table that dbt builds."""
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def data(self) -> sql.Composable:
+        """Return the permanent table."""
+        return sql.Identifier("published_data", self.name)
+
+    @property
+    def view(self) -> sql.Composable:
+        """Return the permanent view that readers know."""
+        return sql.Identifier("published", self.name)
+
+    @property
+    def watermark(self) -> sql.Composable:
+        """Return how complete the table is, read from the status row."""
+        return sql.SQL("(status.watermarks ->> {})::timestamptz").format(
+            sql.Literal(self.name)
+        )
+
+    def next_period_on(self, day: sql.Composable) -> sql.Composable:
+        """Return the day after the period that begins on a day."""
+        return sql.SQL("({} + interval {})::date").format(
+            day, sql.Literal(_PERIODS[self.period])
+        )
+
+    def is_final_on(self, day: sql.Composable) -> sql.Composable:
+        """Return whether the late window of a day's period is over, by the status."""
+        return sql.SQL(
+            "coalesce({watermark} >= ({next_day} + status.days_late_allowed)"
+            "::timestamp at time zone status.timezone, false)"
+        ).format(watermark=self.watermark, next_day=self.next_period_on(day))
+
+
+def published_tables(manifest: Mapping[str, Any]) -> list[PublishedTable]:
+    """Return the published tables of the project, by name.
+
+    Raises
+    ------
+    PublicationError
+        If a declaration lacks its key or names an unknown period.
+    """
+    tables = [
+        _declared(node)
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and node["config"].get("meta", {}).get("published")
+    ]
+    return sorted(tables, key=lambda table: table.name)
+
+
+def columns_of(
+    connection: psycopg.Connection, schema: str, table: str
+) -> dict[str, str]:
+    """Return the columns of a relation and their types, in order."""
+    rows = connection.execute(
+        """
+        select
+            attributes.attname,
+            format_type(attributes.atttypid, attributes.atttypmod)
+        from pg_attribute as attributes
+        where
+            attributes.attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))
+            and attributes.attnum > 0
+            and not attributes.attisdropped
+        order by attributes.attnum
+        """,
+        (schema, table),
+    )
+    return dict(rows.fetchall())
+
+
+def extend_table(connection: psycopg.Connection, table: PublishedTable) -> list[str]:
+    """Add the columns that the mart gained; return them. A new table is left alone.
+
+    Raises
+    ------
+    PublicationError
+        If the mart is missing, or lost or retyped a column that readers know.
+    """
+    wanted = columns_of(connection, table.schema, table.name)
+    _check_columns(table, wanted)
+    known = columns_of(connection, "published_data", table.name)
+    if not known:
+        return []
+    changed = [
+        name for name, kind in known.items() if wanted.get(name, "nothing") != kind
+    ]
+    if changed:
+        msg = (
+            f"{table.name}: columns {changed} were removed or retyped; readers rely on "
+            "them, so give the changed table a new name"
+        )
+        raise PublicationError(msg)
+    added = [name for name in wanted if name not in known]
+    for name in added:
+        connection.execute(
+            sql.SQL("alter table {} add column {}").format(
+                table.data, _column(name, wanted[name])
+            )
+        )
+    _ensure_view(connection, table)
+    return added
+
+
+def create_table(connection: psycopg.Connection, table: PublishedTable) -> bool:
+    """Create the permanent table and view unless they exist; return whether new."""
+    if columns_of(connection, "published_data", table.name):
+        return False
+    wanted = columns_of(connection, table.schema, table.name)
+    columns = [_column(name, kind) for name, kind in wanted.items()]
+    connection.execute(
+        sql.SQL("create table {} ({})").format(table.data, sql.SQL(", ").join(columns))
+    )
+    connection.execute(
+        sql.SQL("create unique index on {} ({}) nulls not distinct").format(
+            table.data, names(table.key)
+        )
+    )
+    if table.day and table.key[0] != table.day:
+        connection.execute(
+            sql.SQL("create index on {} ({})").format(
+                table.data, sql.Identifier(table.day)
+            )
+        )
+    _ensure_view(connection, table)
+    return True
+
+
+def names(columns: Sequence[str], table: str = "") -> sql.Composable:
+    """Return column names for a statement, of one table if it is named."""
+    parts = [(table, name) if table else (name,) for name in columns]
+    return sql.SQL(", ").join([sql.Identifier(*part) for part in parts])
+
+
+def _declared(node: Mapping[str, Any]) -> PublishedTable:
+    published = node["config"]["meta"]["published"]
+    table = PublishedTable(
+        name=node["name"],
+        schema=node["schema"],
+        key=tuple(published.get("key") or ()),
+        day=published.get("day"),
+        period=published.get("period", "day"),
+        sources=tuple(published.get("sources") or ()),
+        is_incremental=node["config"]["materialized"] == "incremental",
+        description=node.get("description", ""),
+        column_descriptions=tuple(
+            (name, column.get("description", ""))
+            for name, column in node.get("columns", {}).items()
+        ),
+    )
+    if not table.key:
+        msg = f"{table.name}: meta.published names no key"
+        raise PublicationError(msg)
+    if table.period not in _PERIODS:
+        msg = f"{table.name}: meta.published.period is one of {', '.join(_PERIODS)}"
+        raise PublicationError(msg)
+    return table
+
+
+def _check_columns(table: PublishedTable, wanted: Mapping[str, str]) -> None:
+    if not wanted:
+        msg = f"{table.name}: {table.schema}.{table.name} does not exist"
+        raise PublicationError(msg)
+    missing = [name for name in (*table.key, table.day) if name and name not in wanted]
+    if missing:
+        msg = f"{table.name}: meta.published names unknown columns {missing}"
+        raise PublicationError(msg)
+    taken = [name for name in _COMPUTED if name in wanted]
+    if taken:
+        msg = f"{table.name}: {taken} are computed in the published view"
+        raise PublicationError(msg)
+
+
+def _ensure_view(connection: psycopg.Connection, table: PublishedTable) -> None:
+    """Make or extend the view; leave it alone, unlocked, when it is as it should be."""
+    columns = list(columns_of(connection, "published_data", table.name))
+    computed = _computed_columns(table)
+    # A view gains columns only at its end, so those that readers know come first.
+    known = [
+        name
+        for name in columns_of(connection, "published", table.name)
+        if name in columns or name in computed
+    ]
+    order = [*known, *[name for name in (*columns, *computed) if name not in known]]
+    selected = [
+        computed[name] if name in computed else sql.Identifier("listed", name)
+        for name in order
+    ]
+    statement = sql.SQL(
+        "create or replace view {} as select {} from {} as listed "
+        "cross join published.status as status"
+    ).format(table.view, sql.SQL(", ").join(selected), table.data)
+    comments = [table.description, *map(str, table.column_descriptions)]
+    text = "\n".join([statement.as_string(connection), *comments])
+    view_hash = hashlib.sha256(text.encode()).hexdigest()
+    made = connection.execute(
+        """
+        insert into ops.published_tables (table_name, view_hash) values (%s, %s)
+        on conflict (table_name) do update set view_hash = excluded.view_hash
+        where published_tables.view_hash <> excluded.view_hash
+        """,
+        (table.name, view_hash),
+    )
+    if made.rowcount == 0:
+        return
+    connection.execute(statement)
+    connection.execute(
+        sql.SQL("grant select on {} to {}").format(table.view, sql.Identifier(READER))
+    )
+    _describe(connection, table, order)
+
+
+def _computed_columns(table: PublishedTable) -> dict[str, sql.Composable]:
+    computed = {"data_complete_through": table.watermark}
+    if table.day is not None:
+        day = sql.Identifier("listed", table.day)
+        computed["is_final"] = table.is_final_on(day)
+        computed["close_state"] = sql.SQL(_CLOSE_STATE).format(
+            name=sql.Literal(table.name),
+            day=day,
+            is_final=computed["is_final"],
+            next_day=table.next_period_on(day),
+        )
+    return {
+        name: sql.SQL("{} as {}").format(expression, sql.Identifier(name))
+        for name, expression in computed.items()
+    }
+
+
+def _describe(
+    connection: psycopg.Connection, table: PublishedTable, columns: Sequence[str]
+) -> None:
+    connection.execute(
+        sql.SQL("comment on view {} is {}").format(
+            table.view, sql.Literal(table.description)
+        )
+    )
+    for name, description in table.column_descriptions:
+        if name in columns:
+            connection.execute(
+                sql.SQL("comment on column {}.{} is {}").format(
+                    table.view, sql.Identifier(name), sql.Literal(description)
+                )
+            )
+
+
+def _column(name: str, kind: str) -> sql.Composable:
+    # The type is what Postgres itself calls it, read from its catalogue.
+    return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))  # type: ignore[arg-type]
+
+
+_CLOSE_STATE = """
+    case
+        when exists (
+            select from ops.restatements as restatements
+            where restatements.table_name = {name} and restatements.day = {day}
+        ) then 'restated'
+        when {is_final} then 'final'
+        when {next_day} - 1 <= status.closed_through_on then 'closed'
+        else 'provisional'
+    end
+"""

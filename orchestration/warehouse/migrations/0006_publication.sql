@@ -1,0 +1,66 @@
+-- What BI reads: permanent views over permanent tables, which change by difference.
+create schema published_data;
+create schema published;
+
+-- One row per attempt that changed what readers see, or that was held back.
+create table ops.publications (
+    publication_id bigint generated always as identity primary key,
+    build_id bigint references ops.builds (build_id),
+    state text not null check (state in ('published', 'held')),
+    reason text,
+    data_complete_through timestamptz,
+    -- Rows removed and added by table.
+    changes jsonb not null default '{}',
+    published_at timestamptz not null default clock_timestamp()
+);
+
+-- Tables that readers know, with what their view was made of.
+create table ops.published_tables (
+    table_name text primary key,
+    view_hash text not null,
+    first_published_at timestamptz not null default clock_timestamp()
+);
+
+-- A change of a day after it was final, with what differed.
+create table ops.restatements (
+    restatement_id bigint generated always as identity primary key,
+    publication_id bigint not null references ops.publications (publication_id),
+    build_id bigint not null references ops.builds (build_id),
+    table_name text not null,
+    day date not null,
+    before_row_count bigint not null,
+    after_row_count bigint not null,
+    before_digest text,
+    after_digest text,
+    added_count bigint not null,
+    removed_count bigint not null,
+    -- Rows by column whose value differs, among rows that both have.
+    value_differences jsonb not null,
+    reason text not null,
+    restated_at timestamptz not null default clock_timestamp()
+);
+
+create index restatements_by_day on ops.restatements (table_name, day);
+
+-- The one row from which every view computes how complete it is. Time passing changes
+-- this row and no table.
+create table published.status (
+    is_only boolean primary key default true check (is_only),
+    state text not null default 'empty' check (state in ('empty', 'current', 'held')),
+    reason text,
+    publication_id bigint,
+    build_id bigint,
+    data_complete_through timestamptz,
+    -- By table, since a table is as complete as the least complete of its sources.
+    watermarks jsonb not null default '{}',
+    closed_through_on date,
+    days_late_allowed integer not null default 3 check (days_late_allowed >= 0),
+    timezone text not null default 'UTC',
+    published_at timestamptz,
+    checked_at timestamptz
+);
+
+insert into published.status default values;
+
+comment on table published.status is
+'One row: how complete the published tables are, and why they were held back if they were.';
