@@ -27,12 +27,11 @@ from orchestration.raw.formats.json_document import read_document
 from orchestration.raw.formats.json_values import record_of
 from orchestration.raw.formats.ndjson import read_ndjson
 from orchestration.raw.formats.properties import unpacked
-from orchestration.raw.formats.reasons import PROBLEMS, REFUSALS, Refused
+from orchestration.raw.formats.refusals import REFUSALS, Refused
 from orchestration.raw.records import Record
 
 __all__ = [
     "FORMATS",
-    "PROBLEMS",
     "REFUSALS",
     "RecordReader",
     "Refused",

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from orchestration.raw.formats.reasons import RECORD_LIMIT
+from orchestration.raw.formats.refusals import RECORD_LIMIT
 from orchestration.raw.reading import Refused, read_again, read_records
 
 

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from orchestration.raw.formats.lines import BLOCK_SIZE
-from orchestration.raw.formats.reasons import KEPT_OF_LONG_RECORD, RECORD_LIMIT
-from orchestration.raw.reading import PROBLEMS, Refused, read_again, read_records
+from orchestration.raw.formats.refusals import KEPT_OF_LONG_RECORD, RECORD_LIMIT
+from orchestration.raw.reading import Refused, read_again, read_records
+from orchestration.raw.reasons import Reason
 
 
 def read(data: bytes, **options):
@@ -65,7 +66,7 @@ def test_a_bad_line_has_its_reason_and_hides_no_neighbour(line, problem):
     data = b'{"a":1}\n' + line + b'\n{"a":2}\n'
     records = list(read(data, format="ndjson"))
     assert [record.problem for record in records] == [None, problem, None]
-    assert problem in PROBLEMS
+    assert problem in list(Reason)
     assert [record.line for record in records] == [1, 2, 3]
     assert data[records[1].offset :].startswith(records[1].raw)
     assert data[records[2].offset :] == b'{"a":2}\n'

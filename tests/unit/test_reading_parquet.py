@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration.raw.formats import parquet
-from orchestration.raw.formats.reasons import RECORD_LIMIT
+from orchestration.raw.formats.refusals import RECORD_LIMIT
 from orchestration.raw.reading import Refused, read_again, read_records
 
 

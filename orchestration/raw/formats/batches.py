@@ -12,7 +12,7 @@ from orchestration.raw.formats.json_values import (
     parts,
     record_of,
 )
-from orchestration.raw.formats.reasons import Refused
+from orchestration.raw.formats.refusals import Refused
 from orchestration.raw.records import Record
 
 # What a batch may say once for all of its events. Ids, counts and whatever else a

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import zstandard
 
-from orchestration.raw.formats.reasons import Refused
+from orchestration.raw.formats.refusals import Refused
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"

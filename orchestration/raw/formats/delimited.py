@@ -12,7 +12,7 @@ from orchestration.raw.formats.counts import Counts
 from orchestration.raw.formats.json_values import encode
 from orchestration.raw.formats.lines import line_blocks
 from orchestration.raw.formats.properties import unpacked
-from orchestration.raw.formats.reasons import (
+from orchestration.raw.formats.refusals import (
     KEPT_OF_LONG_RECORD,
     RECORD_LIMIT,
     Refused,

@@ -8,7 +8,7 @@ import msgspec
 from orchestration.raw.formats.access_log import parse_line
 from orchestration.raw.formats.delimited import header_of
 from orchestration.raw.formats.json_values import DECODE_ERRORS
-from orchestration.raw.formats.reasons import Refused
+from orchestration.raw.formats.refusals import Refused
 
 PARQUET_MAGIC = b"PAR1"
 UTF8_MARK = b"\xef\xbb\xbf"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orchestration.raw.formats.batches import array_records, batch_records, is_batch
 from orchestration.raw.formats.compression import Readable
 from orchestration.raw.formats.json_values import record_of
-from orchestration.raw.formats.reasons import DOCUMENT_LIMIT, Refused
+from orchestration.raw.formats.refusals import DOCUMENT_LIMIT, Refused
 from orchestration.raw.records import Record
 
 _STEP = 4 << 20

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from orchestration.raw.formats.reasons import (
+from orchestration.raw.formats.refusals import (
     DEPTH_LIMIT,
     KEPT_OF_LONG_RECORD,
     RECORD_LIMIT,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from orchestration.raw.formats.compression import Readable
-from orchestration.raw.formats.reasons import KEPT_OF_LONG_RECORD, RECORD_LIMIT
+from orchestration.raw.formats.refusals import KEPT_OF_LONG_RECORD, RECORD_LIMIT
 
 BLOCK_SIZE = 4 << 20
 

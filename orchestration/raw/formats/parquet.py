@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from orchestration.raw.formats.json_values import decode
 from orchestration.raw.formats.properties import unpacked
-from orchestration.raw.formats.reasons import (
+from orchestration.raw.formats.refusals import (
     KEPT_OF_LONG_RECORD,
     RECORD_LIMIT,
     Refused,

@@ -1,4 +1,4 @@
-"""Why a record or a whole file cannot be read: two closed lists, and the limits."""
+"""Why a whole file is refused, a closed list, and the limits of what is read."""
 
 # A longer record is set aside unread. Of its bytes only the start is kept.
 RECORD_LIMIT = 1 << 20
@@ -9,18 +9,6 @@ DOCUMENT_LIMIT = 64 << 20
 
 # Nothing honest nests deeper, and no parser after us recurses into its limit.
 DEPTH_LIMIT = 100
-
-PROBLEMS = {
-    "invalid_json": "not JSON; a lone surrogate, NaN and Infinity are not JSON either",
-    "invalid_utf8": "bytes that are not UTF-8",
-    "not_an_object": "JSON, but not an object",
-    "number_out_of_range": "a number that no double or Python integer can hold",
-    "line_too_long": "a record of more than 1 MiB, of which the first 4 KiB are kept",
-    "too_deep": "nested more than 100 levels",
-    "csv_column_count": "more or fewer cells than the header has columns",
-    "csv_quoting": "text after a closing quote, or a quote that is never closed",
-    "unparsed_line": "not a line of the common or combined log format",
-}
 
 REFUSALS = {
     "truncated_compressed": "the compressed stream ends early; more may be on its way",
