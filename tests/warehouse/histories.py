@@ -1,10 +1,11 @@
-"""Small histories of raw events, written as a load would, and built as a build would."""
+"""Small histories of raw events: stored as a load does it, built as a build does it."""
 
 import json
 import os
 import random
+import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -35,6 +36,7 @@ class Event:
     device_id: str | None = "d1"
     user_id: str | None = None
     client_session_id: str | None = None
+    page_url: str | None = None
     page_path: str | None = None
     listing_id: str | None = None
     value_minor: int | None = None
@@ -183,10 +185,15 @@ def point_dbt_at(url: str) -> None:
         DAYBOOK_DBT_DBNAME=parts.path.lstrip("/"),
         DBT_PROJECT_DIR=str(PROJECT),
         DBT_PROFILES_DIR=str(PROJECT),
-        DBT_TARGET_PATH=os.environ.get("DBT_TEST_TARGET", "/tmp/daybook-dbt"),  # noqa: S108
-        DBT_LOG_PATH=os.environ.get("DBT_TEST_TARGET", "/tmp/daybook-dbt"),  # noqa: S108
+        DBT_TARGET_PATH=_artifacts(),
+        DBT_LOG_PATH=_artifacts(),
         DBT_SEND_ANONYMOUS_USAGE_STATS="false",
     )
+
+
+@cache
+def _artifacts() -> str:
+    return tempfile.mkdtemp(prefix="daybook-dbt-")
 
 
 def manifest_of(url: str) -> Manifest:
@@ -227,38 +234,39 @@ def shuffled_batches(
     return [batch for batch in batches if batch]
 
 
+_CONSTANTS = {
+    "has_violation": False,
+    "is_clock_future": False,
+    "lateness": "on_time",
+    "payload_hash": 0,
+    "contract_version": 1,
+    "rule_version": 1,
+}
 _COLUMNS = (
-    "event_key source event_id event_name occurred_on occurred_at load_id "
-    "source_sequence device_id user_id client_session_id page_path listing_id "
-    "value_minor currency is_interactive is_bot is_internal is_test has_violation "
-    "is_clock_future lateness purposes payload_hash contract_version rule_version "
-    "properties"
-).split()
-
+    *(item.name for item in fields(Event)),
+    "occurred_on",
+    "event_key",
+    "load_id",
+    *_CONSTANTS,
+)
 _INSERT = (
-    f"insert into raw.events ({', '.join(_COLUMNS)}) "  # noqa: S608
+    f"insert into raw.events ({', '.join(_COLUMNS)}) "
     f"values ({', '.join(['%s'] * len(_COLUMNS))})"
 )
 
 
 def _row(event: Event, load_id: int) -> tuple[object, ...]:
     given = {
+        **_CONSTANTS,
         "event_key": hash((event.source, event.event_id)),
         "load_id": load_id,
-        "has_violation": False,
-        "is_clock_future": False,
-        "lateness": "on_time",
-        "payload_hash": 0,
-        "contract_version": 1,
-        "rule_version": 1,
+        "purposes": list(event.purposes),
+        "properties": json.dumps(event.properties),
     }
-    row = []
-    for column in _COLUMNS:
-        value = given[column] if column in given else getattr(event, column)
-        if column == "properties":
-            value = json.dumps(value)
-        row.append(list(value) if column == "purposes" else value)
-    return tuple(row)
+    return tuple(
+        given[column] if column in given else getattr(event, column)
+        for column in _COLUMNS
+    )
 
 
 def _open_load(connection: psycopg.Connection, count: int) -> int:

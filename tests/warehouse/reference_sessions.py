@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -32,32 +32,39 @@ class Session:
 
 
 def find_sessions(events: Sequence[Event]) -> list[Session]:
-    """Walk each device's events in the total order and open a session when due."""
+    """Give every event of every device its session, kept and excluded ones apart."""
     streams: dict[tuple[str, bool], list[Event]] = defaultdict(list)
     for event in sorted(events, key=lambda event: event.position):
         if event.device_id is not None and "analytics" in event.purposes:
             streams[event.device_id, event.is_excluded].append(event)
     found = []
     for (device_id, is_excluded), stream in streams.items():
-        sessions: list[Session] = []
-        for event in stream:
-            if not event.is_interactive:
-                continue
-            current = sessions[-1] if sessions else None
-            if (
-                current is None
-                or event.occurred_at - current.ended_at > GAP
-                or event.occurred_at - current.started_at > CAP
-            ):
-                current = Session(device_id, is_excluded)
-                sessions.append(current)
-            current.interactive.append(event)
+        sessions = _open_sessions(device_id, is_excluded, stream)
         for event in stream:
             session = _session_of(event, sessions)
             if session is not None:
                 session.events.append(event)
         found += sessions
     return found
+
+
+def _open_sessions(
+    device_id: str, is_excluded: bool, stream: Sequence[Event]
+) -> list[Session]:
+    sessions: list[Session] = []
+    for event in stream:
+        if not event.is_interactive:
+            continue
+        current = sessions[-1] if sessions else None
+        if (
+            current is None
+            or event.occurred_at - current.ended_at > GAP
+            or event.occurred_at - current.started_at > CAP
+        ):
+            current = Session(device_id, is_excluded)
+            sessions.append(current)
+        current.interactive.append(event)
+    return sessions
 
 
 def _session_of(event: Event, sessions: Sequence[Session]) -> Session | None:
@@ -70,17 +77,20 @@ def _session_of(event: Event, sessions: Sequence[Session]) -> Session | None:
 
 def session_rows(events: Sequence[Event]) -> list[dict[str, object]]:
     """Return what the mart `sessions` must hold, by session."""
+    doubles = double_views(events)
     return [
-        session_row(session)
+        session_row(session, doubles)
         for session in find_sessions(events)
         if not session.is_excluded
     ]
 
 
-def session_row(session: Session) -> dict[str, object]:
+def session_row(session: Session, doubles: Set[int]) -> dict[str, object]:
     """Measure one session."""
     first = session.interactive[0]
-    views = [item for item in session.events if item.event_name == "page_view"]
+    single = [item for item in session.events if id(item) not in doubles]
+    views = [item for item in single if item.event_name == "page_view"]
+    interactive = [item for item in session.interactive if id(item) not in doubles]
     conversions = count(session.events, "conversion")
     users = [item.user_id for item in session.events if item.user_id is not None]
     clients = {item.client_session_id for item in session.events} - {None}
@@ -94,7 +104,7 @@ def session_row(session: Session) -> dict[str, object]:
         "ended_at": session.ended_at,
         "duration_seconds": duration / timedelta(seconds=1),
         "event_count": len(session.events),
-        "interactive_event_count": len(session.interactive),
+        "interactive_event_count": len(interactive),
         "view_count": len(views),
         "conversion_count": conversions,
         "error_count": count(session.events, "error_occurred"),
@@ -104,7 +114,7 @@ def session_row(session: Session) -> dict[str, object]:
         "is_engaged": duration >= timedelta(seconds=10)
         or len(views) >= 2
         or conversions >= 1,
-        "is_single_page_bounce": len(views) == 1 and len(session.interactive) == 1,
+        "is_single_page_bounce": len(views) == 1 and len(interactive) == 1,
         "client_session_count": len(clients),
     }
 
@@ -113,6 +123,7 @@ def person_day_rows(events: Sequence[Event]) -> dict[tuple[date, str], dict[str,
     """Return what `person_days` must hold: counts by day and person."""
     rows: dict[tuple[date, str], dict[str, int]] = {}
     owners = owner_by_event(events)
+    doubles = double_views(events)
     for event in events:
         if event.is_excluded or "analytics" not in event.purposes:
             continue
@@ -126,11 +137,27 @@ def person_day_rows(events: Sequence[Event]) -> dict[tuple[date, str], dict[str,
         )
         row = rows.setdefault((event.occurred_on, person), defaultdict(int))
         row["event_count"] += 1
-        row["interactive_event_count"] += event.is_interactive
-        row["view_count"] += event.event_name == "page_view"
+        if id(event) not in doubles:
+            row["interactive_event_count"] += event.is_interactive
+            row["view_count"] += event.event_name == "page_view"
         row["conversion_count"] += event.event_name == "conversion"
         row["error_count"] += event.event_name == "error_occurred"
     return rows
+
+
+def double_views(events: Sequence[Event]) -> set[int]:
+    """Find the views within a second of one before on the same device and address."""
+    last: dict[tuple[object, ...], datetime] = {}
+    found = set()
+    for event in sorted(events, key=lambda event: event.position):
+        if event.event_name != "page_view" or None in (event.device_id, event.page_url):
+            continue
+        place = (event.occurred_on, event.device_id, event.is_excluded, event.page_url)
+        before = last.get(place)
+        if before and event.occurred_at - before <= timedelta(seconds=1):
+            found.add(id(event))
+        last[place] = event.occurred_at
+    return found
 
 
 def owner_by_event(events: Sequence[Event]) -> dict[str, str]:

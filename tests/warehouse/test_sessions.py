@@ -35,7 +35,7 @@ GAPS = (0, 0, 1, 9, 10, 60, 600, 1799, 1800, 1801, 3600, 40_000, 90_000)
 
 
 def history(chance, *, devices=4, events=40, mixed=False):
-    """Events of a few devices, some of which are excluded, share users or never rest."""
+    """Events of a few devices: one excluded, one without rest, with shared users."""
     made = []
     for number in range(devices):
         moment = at(hours=chance.randrange(48))
@@ -58,6 +58,7 @@ def history(chance, *, devices=4, events=40, mixed=False):
                     device_id=f"d{number}",
                     user_id=user,
                     client_session_id=chance.choice([None, "c1", "c2"]),
+                    page_url=chance.choice([None, "https://a.example/"]),
                     page_path=f"/{chance.randrange(3)}",
                     is_interactive=name != "notification_sent",
                     is_bot=chance.random() < 0.3 if mixed else bot,
@@ -69,7 +70,7 @@ def history(chance, *, devices=4, events=40, mixed=False):
 def assert_sessions_match(connection, events):
     rows = connection.execute("select * from marts.sessions")
     columns = [column.name for column in rows.description]
-    found = {row["session_id"]: row for row in (dict(zip(columns, r)) for r in rows)}
+    found = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
     expected = {row["session_id"]: row for row in session_rows(events)}
     connection.commit()
     assert found.keys() == expected.keys()
@@ -83,7 +84,7 @@ def assert_person_days_match(connection, events):
         "conversion_count, error_count from marts.person_days"
     )
     names = [column.name for column in rows.description[2:]]
-    found = {(row[0], row[1]): dict(zip(names, row[2:])) for row in rows}
+    found = {(row[0], row[1]): dict(zip(names, row[2:], strict=True)) for row in rows}
     connection.commit()
     assert found == person_day_rows(events)
 
