@@ -87,4 +87,5 @@ def seen(connection, query="select day, place, visits from published.daily"):
 def status(connection) -> dict[str, object]:
     with connection.transaction():
         cursor = connection.execute("select * from published.status")
-        return dict(zip([c.name for c in cursor.description], cursor.fetchone()))
+        names = [column.name for column in cursor.description]
+        return dict(zip(names, cursor.fetchone(), strict=True))

@@ -125,7 +125,7 @@ def test_a_touch_without_a_reason_or_backwards_is_refused(connection):
         )
 
 
-def test_the_plan_names_days_loads_and_sources(database, connection):
+def test_the_plan_names_days_loads_and_sources(connection):
     load(connection, [Event("a", at())])
     load(connection, [Event("b", at())])
     plan = plan_build(connection, {})
