@@ -62,13 +62,14 @@ class AppTable(Definition):
         Columns `…_hash` that the SQL yields in clear, and what they hold; only their
         keyed hashes are stored.
     deletes : str
-        `sweep`: rows may vanish, compare all keys now and then. `never`: they do not.
+        `sweep`: rows may vanish, compare all keys now and then. `reread`: they may
+        also change without a new stamp, compare all rows. `never`: neither.
     """
 
     sql: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
     money: list[MoneyColumn] = Field(default_factory=list)
     pseudonymise: dict[HashColumn, Secret] = Field(default_factory=dict)
-    deletes: Literal["sweep", "never"] = "sweep"
+    deletes: Literal["sweep", "reread", "never"] = "sweep"
 
     @field_validator("sql")
     @classmethod

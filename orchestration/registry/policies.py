@@ -17,7 +17,7 @@ Basis = Literal[
     "legal_obligation",
     "vital_interests",
     "public_task",
-    "legitimate_interests",
+    "legitimate_interest",
 ]
 
 DataClass = Literal[
