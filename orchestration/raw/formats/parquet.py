@@ -70,7 +70,7 @@ def _batches(stream: BinaryIO) -> Iterator[pa.RecordBatch]:
         )
         rows = file.metadata.num_rows * _BATCH_BYTES // max(size, 1)
         yield from file.iter_batches(batch_size=max(fewest, min(most, rows)))
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         # Arrow's words are dropped: they may quote values.
         raise Refused("corrupt_parquet") from None
 
@@ -122,7 +122,7 @@ def _valid_text(column: pa.Array, invalid: set[int]) -> pa.Array:
             column.validate(full=True)
         except pa.ArrowInvalid:
             if column.type.num_fields:
-                raise
+                raise Refused("corrupt_parquet") from None
         else:
             return column
     items = column.cast(pa.large_binary()).to_pylist()
