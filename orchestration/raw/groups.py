@@ -41,6 +41,8 @@ class ReadFile:
         so a file that has any is loaded alone.
     blank_count : callable
         Says, after the last chunk, how many blank lines there were.
+    is_whole : bool
+        Whether the first chunk is all there is.
     """
 
     load: FileLoad
@@ -48,6 +50,7 @@ class ReadFile:
     first: Batch
     rest: Iterator[Batch] = field(default_factory=lambda: iter(()))
     blank_count: Callable[[], int] = _none
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)

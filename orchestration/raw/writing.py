@@ -65,6 +65,9 @@ def load_transaction(url: str, source: str) -> Iterator[psycopg.Connection]:
             "select pg_advisory_xact_lock(hashtext('daybook.source'), hashtext(%s))",
             (source,),
         )
+        # Without statistics, as after the first load, the planner would read all of
+        # raw.event_keys for every chunk: 271 ms against 60 ms at 5 million keys.
+        connection.execute("set local enable_seqscan = off")
         yield connection
 
 

@@ -1,0 +1,135 @@
+"""A landing file from its first byte to normalised batches, in bounded memory."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from orchestration.raw.groups import ReadFile
+from orchestration.raw.landing import LandingFile, LandingStore, LandingStream
+from orchestration.raw.ledger import FileLoad, FileSeen
+from orchestration.raw.normalize import Normalizer
+from orchestration.raw.reading import read_records
+from orchestration.raw.records import Batch, Record
+
+# A chunk is in memory three times: as records, as rows, and on its way out.
+CHUNK_ROWS = 20_000
+CHUNK_BYTES = 32 << 20
+
+_BLOCK = 1 << 20
+
+# Told a file's name, how many of its bytes were read, and how many of its records.
+Progress = Callable[[str, int, int], None]
+
+
+class ChangedError(Exception):
+    """A file changed while it was read, so it was not finished after all."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """How the files of one source are read.
+
+    Attributes
+    ----------
+    store : LandingStore
+        Where they are.
+    format : str
+        What the source declares, or `auto`.
+    normalizer : callable
+        Makes a normaliser for one file.
+    registry_version : int or None
+        The definitions in force, for the ledger.
+    progress : callable or None
+        Told of every chunk.
+    """
+
+    store: LandingStore
+    format: str
+    normalizer: Callable[[LandingFile], Normalizer]
+    registry_version: int | None = None
+    progress: Progress | None = None
+
+    def hash_start(self, file: LandingFile, size: int) -> bytes:
+        """Return the SHA-256 of the first `size` bytes of a file."""
+        digest = hashlib.sha256()
+        with self.store.open(file) as stream:
+            while size > 0 and (block := stream.read(min(size, _BLOCK))):
+                digest.update(block)
+                size -= len(block)
+        return digest.digest()
+
+    def read(self, file: LandingFile, *, sha256: bytes) -> ReadFile:
+        """Read and normalise the first chunk of a file; the rest as it is asked for.
+
+        Raises
+        ------
+        Refused
+            Here or by the rest, when the file cannot be loaded as a whole.
+        ChangedError
+            Here or by the rest, when the file is no longer the one that was hashed.
+        """
+        with ExitStack() as stack:
+            stream = stack.enter_context(self.store.open(file))
+            reader = read_records(stream, name=file.uri, format=self.format)
+            normalizer = self.normalizer(file)
+            chunks = _chunks(reader)
+            records, is_whole = next(chunks, ([], True))
+            first = normalizer.normalize(records)
+            self._tell(file, stream, len(records))
+            if is_whole:
+                self._check_unchanged(file)
+                rest = iter(())
+            else:
+                rest = self._rest(file, stream, normalizer, chunks, stack.pop_all())
+        return ReadFile(
+            load=FileLoad(
+                file_name=file.uri,
+                sha256=sha256,
+                size_bytes=file.size_bytes,
+                format=reader.format,
+                registry_version=self.registry_version,
+            ),
+            seen=[FileSeen(*file[:4])],
+            first=first,
+            rest=rest,
+            blank_count=lambda: reader.blank_count,
+            is_whole=is_whole,
+        )
+
+    def _rest(
+        self,
+        file: LandingFile,
+        stream: LandingStream,
+        normalizer: Normalizer,
+        chunks: Iterator[tuple[list[Record], bool]],
+        kept_open: ExitStack,
+    ) -> Iterator[Batch]:
+        count = CHUNK_ROWS
+        with kept_open:
+            for records, _ in chunks:
+                count += len(records)
+                self._tell(file, stream, count)
+                yield normalizer.normalize(records)
+            self._check_unchanged(file)
+
+    def _tell(self, file: LandingFile, stream: LandingStream, count: int) -> None:
+        if self.progress is not None:
+            self.progress(file.uri, stream.tell(), count)
+
+    def _check_unchanged(self, file: LandingFile) -> None:
+        if not self.store.is_unchanged(file):
+            raise ChangedError
+
+
+def _chunks(records: Iterable[Record]) -> Iterator[tuple[list[Record], bool]]:
+    """Cut records into chunks of a bounded size; the last one says that it is."""
+    chunk: list[Record] = []
+    size = 0
+    for record in records:
+        chunk.append(record)
+        size += len(record.raw)
+        if len(chunk) >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield chunk, False
+            chunk, size = [], 0
+    yield chunk, True

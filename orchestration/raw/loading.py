@@ -1,0 +1,195 @@
+"""Load what is new in the landing store: scan, read, write, and say how far it got."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from orchestration.raw.alarms import raise_alarms
+from orchestration.raw.contracts import Contracts
+from orchestration.raw.intake import Intake, Progress
+from orchestration.raw.landing import MARKER, LandingFile, LandingStore
+from orchestration.raw.normalize import Normalizer
+from orchestration.raw.reports import LoadReport, SourceReport
+from orchestration.raw.source_load import SourceLoad
+from orchestration.raw.sources import Source, load_sources
+from orchestration.raw.watermarks import ScanState, missing_periods, move_watermark
+from orchestration.registry.documents import read_document
+from orchestration.registry.policies import Retention
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What every file of a load meets, whichever source it is from.
+
+    Attributes
+    ----------
+    now : datetime
+        When the load began.
+    retention_floor : date or None
+        The first day that is kept.
+    """
+
+    contracts: Contracts
+    timezone: str
+    pseudonym_key: bytes
+    now: datetime
+    retention_floor: date | None
+
+    def normalizer(
+        self,
+        source: Source,
+        *,
+        arrived_at: datetime | None,
+        row_allowance: int | None = None,
+    ) -> Normalizer:
+        """Return a normaliser for one file of a source."""
+        return Normalizer(
+            source=source,
+            contracts=self.contracts,
+            timezone=self.timezone,
+            pseudonym_key=self.pseudonym_key,
+            now=self.now,
+            retention_floor=self.retention_floor,
+            arrived_at=arrived_at,
+            row_allowance=row_allowance,
+        )
+
+
+def read_circumstances(settings: Settings, *, now: datetime) -> Circumstances:
+    """Read from settings and registry what loading needs to know."""
+    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    return Circumstances(
+        contracts=Contracts(settings.registry_dir / "contracts"),
+        timezone=settings.timezone,
+        pseudonym_key=settings.pseudonym_key(),
+        now=now,
+        retention_floor=_retention_floor(settings.registry_dir, today),
+    )
+
+
+def load_landing(
+    url: str,
+    *,
+    settings: Settings,
+    now: datetime,
+    only: Collection[str] | None = None,
+    store: LandingStore | None = None,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Load every file of the landing store that is new and finished.
+
+    Run it as often as you like, and twice at once: a file that was loaded is skipped
+    unread, and a load that was killed has left nothing behind.
+
+    Parameters
+    ----------
+    url : str
+        The warehouse.
+    settings : Settings
+        Say where the landing store and the registry are.
+    now : datetime
+        The time of the scan.
+    only : collection of str, optional
+        Names of the sources to load; all of them by default.
+    store : LandingStore, optional
+        The landing store, if not the one of the settings.
+    progress : callable, optional
+        Told a file's name, bytes read and records read after every chunk.
+
+    Raises
+    ------
+    LandingUnreachable
+        When the store cannot be listed.
+    RegistryError
+        When a source or a contract is not well defined.
+    """
+    began = time.monotonic()
+    report = LoadReport(started_at=now)
+    store = store or LandingStore(settings.landing_url)
+    circumstances = read_circumstances(settings, now=now)
+    for name, source in load_sources(settings.registry_dir / "sources").items():
+        if only is None or name in only:
+            load = partial(_load_source, url, source, store=store, progress=progress)
+            report.sources.append(load(circumstances=circumstances))
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _load_source(
+    url: str,
+    source: Source,
+    *,
+    store: LandingStore,
+    circumstances: Circumstances,
+    progress: Progress | None,
+) -> SourceReport:
+    marker = source.completeness.marker
+    listing = store.list(source.path, marker=marker.name if marker else MARKER)
+    with connect(url, application_name="daybook scan") as connection:
+        version = _registry_version(connection)
+        allowance = _row_allowance(connection, source, now=circumstances.now)
+
+    def normalizer(file: LandingFile) -> Normalizer:
+        left = None if allowance is None else max(0, allowance - load.row_count)
+        return circumstances.normalizer(
+            source, arrived_at=file.modified_at, row_allowance=left
+        )
+
+    intake = Intake(store, source.format, normalizer, version, progress)
+    load = SourceLoad(url, source.name, intake)
+    report = load.run(listing.files, now=circumstances.now)
+    state = ScanState(
+        started_at=circumstances.now,
+        unloaded=report.unloaded,
+        markers={marker.uri: marker.modified_at for marker in listing.markers},
+    )
+    with connect(url, application_name="daybook scan") as connection:
+        report.complete_through = move_watermark(connection, source, state)
+        report.missing = missing_periods(connection, source, now=circumstances.now)
+        raise_alarms(connection, report)
+    return report
+
+
+def _retention_floor(registry: Path, today: date) -> date | None:
+    path = registry / "retention.yml"
+    if not path.exists():
+        return None
+    document = read_document(path.read_bytes(), file=path.name)
+    retention = Retention.model_validate(document.data)
+    return retention.floor("raw_events", today=today)
+
+
+def _registry_version(connection: psycopg.Connection) -> int | None:
+    (version,) = connection.execute(
+        "select max(registry_version) from registry.versions"
+    ).fetchone()
+    return version
+
+
+def _row_allowance(
+    connection: psycopg.Connection, source: Source, *, now: datetime
+) -> int | None:
+    """Return how many rows a source may still bring on the day of the load."""
+    if source.daily_row_quota is None:
+        return None
+    (taken,) = connection.execute(
+        """
+        select coalesce(sum(accepted_count), 0)::bigint
+        from ops.loads
+        where
+            source = %s
+            and kind = 'file'
+            and (loaded_at at time zone 'utc')::date
+            = (%s::timestamptz at time zone 'utc')::date
+        """,
+        (source.name, now),
+    ).fetchone()
+    return max(0, source.daily_row_quota - taken)
