@@ -1,4 +1,4 @@
-"""User agents: who asked, in a family and a major version, and whether it is a robot."""
+"""User agents: family and major version, device class, and whether it is a robot."""
 
 import re
 from functools import lru_cache

@@ -7,7 +7,6 @@ import math
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from orchestration.raw.reasons import Reason, RejectedError
@@ -28,13 +27,9 @@ _INSTANT = re.compile(
 )
 
 
-class Settled(NamedTuple):
-    """What the clocks of one event say together."""
-
-    occurred_at: datetime
-    occurred_on: date
-    is_clock_future: bool
-    lateness: str
+# What the clocks of one event say together: the corrected instant, its day, whether
+# the device's clock was ahead and not believed, and how late the event came.
+Settled = tuple[datetime, date, bool, str]
 
 
 def to_utc(instant: datetime, zone: tzinfo = UTC) -> datetime:
@@ -142,28 +137,31 @@ class Clocks:
         is_future = False
         if received is None:
             if occurred > self._horizon:
-                self._refuse("/occurred_at", "at most a day ahead of the load")
+                _refuse("/occurred_at", "at most a day ahead of the load")
+        elif received > self._horizon:
+            _refuse("/received_at", "at most a day ahead of the load")
         else:
-            if received > self._horizon:
-                self._refuse("/received_at", "at most a day ahead of the load")
             if sent is not None:
                 occurred = received - (sent - occurred)
-            if occurred > received + CLOCK_TOLERANCE:
+            is_future = occurred > received + CLOCK_TOLERANCE
+            if is_future:
                 if occurred > received + FUTURE_LIMIT:
-                    self._refuse("/occurred_at", "at most a day ahead of its receipt")
+                    _refuse("/occurred_at", "at most a day ahead of its receipt")
                 occurred = received
-                is_future = True
         day = self.day_of(occurred)
         if day < self._floor:
-            self._refuse("/occurred_at", f"not before {self._floor}")
+            _refuse("/occurred_at", f"not before {self._floor}")
+        return occurred, day, is_future, self._lateness(day, received)
+
+    def _lateness(self, day: date, received: datetime | None) -> str:
+        """Label the delay in reporting days; unknown receipt is no delay."""
         if received is None:
-            return Settled(occurred, day, is_future, "on_time")
+            return "on_time"
         delay = (self.day_of(received) - day).days
         if delay <= 0:
-            return Settled(occurred, day, is_future, "on_time")
-        lateness = "late" if delay <= self._days_late_allowed else "too_late"
-        return Settled(occurred, day, is_future, lateness)
+            return "on_time"
+        return "late" if delay <= self._days_late_allowed else "too_late"
 
-    @staticmethod
-    def _refuse(pointer: str, expected: str) -> None:
-        raise RejectedError(Reason.IMPOSSIBLE_TIME, pointer, expected)
+
+def _refuse(pointer: str, expected: str) -> None:
+    raise RejectedError(Reason.IMPOSSIBLE_TIME, pointer, expected)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastjsonschema import JsonSchemaDefinitionException, JsonSchemaValueException
 from fastjsonschema import compile as compile_schema
@@ -68,6 +69,7 @@ _REASONS = {
     "maxItems": Reason.OUT_OF_BOUNDS,
 }
 
+Schema = dict[str, Any]
 JsonSchemaError = JsonSchemaValueException
 
 
@@ -81,11 +83,10 @@ class Contract:
         The properties that the contract names; others are kept and flagged.
     is_open : bool
         Whether properties beyond the known are expected, and not flagged.
-    is_plain : bool
-        Whether no property can hold what nobody declared: no open contract, no text
-        that people type, no object or list.
     free_text : frozenset of str
         Properties that people type; what looks personal in them is masked.
+    watched : frozenset of str
+        Properties that can hold what nobody declared: free text, objects and lists.
     sources : tuple of (str or None)
         For each of HOT_COLUMNS, the property that fills it.
     """
@@ -96,8 +97,8 @@ class Contract:
     needs_subject: bool
     known: frozenset[str]
     is_open: bool
-    is_plain: bool
     free_text: frozenset[str]
+    watched: frozenset[str]
     forbidden: frozenset[str]
     soft: dict[str, str]
     kinds: dict[str, str]
@@ -105,10 +106,10 @@ class Contract:
     sources: tuple[str | None, ...]
     hot: frozenset[str]
     needs_properties: bool
-    schema: dict[str, object]
-    validate: Callable[[dict[str, object]], object]
+    schema: Schema
+    validate: Callable[[Schema], object]
 
-    def check(self, properties: dict[str, object]) -> None:
+    def check(self, properties: Schema) -> None:
         """Raise RejectedError with reason and pointer where the schema is not met."""
         try:
             self.validate(properties)
@@ -143,17 +144,16 @@ class Contracts:
         contract = self.compiled[event_name] = self._compile(event_name)
         return contract
 
-    def _read_common(self) -> dict[str, object]:
+    def _read_common(self) -> Schema:
         path = self._files.get(ENVELOPE)
         if path is None:
             return {}
-        schema = _read(path).data
+        _, schema = _read(path)
         return schema["definitions"]["common"]["properties"]
 
     def _compile(self, name: str) -> Contract:
-        document = _read(self._files[name])
-        schema = document.data
-        _examine(document, name)
+        document, schema = _read(self._files[name])
+        _examine(document, schema, name)
         properties = {**self._common, **schema.get("properties", {})}
         properties = {field: _bounded(item) for field, item in properties.items()}
         schema = {**schema, "properties": properties}
@@ -174,10 +174,9 @@ class Contracts:
             needs_subject=schema["x-subject"] == "required",
             known=frozenset(properties),
             is_open=is_open,
-            is_plain=not is_open
-            and free_text <= {PAGE_TITLE}
-            and all(_is_plain(item) for item in properties.values()),
             free_text=free_text,
+            watched=free_text
+            | {field for field, item in properties.items() if not _is_plain(item)},
             forbidden=frozenset(schema.get("x-forbidden", [])),
             soft={field: properties[field]["type"] for field in soft},
             kinds={
@@ -194,32 +193,15 @@ class Contracts:
         )
 
 
-def hot_columns(
-    contract: Contract, properties: dict[str, object], value_minor: int | None
-) -> tuple:
-    """Return the values of HOT_COLUMNS that the properties of an event fill."""
-    get = properties.get
-    values = []
-    for column, source in zip(HOT_COLUMNS, contract.sources, strict=True):
-        value = get(source) if source else None
-        if column == "value_minor":
-            value = value_minor
-        elif type(value) is float:
-            value = round(value)
-        values.append(value)
-    return tuple(values)
-
-
-def _read(path: Path) -> Document:
+def _read(path: Path) -> tuple[Document, Schema]:
     document = read_document(path.read_bytes(), file=f"contracts/{path.name}")
     if not isinstance(document.data, dict):
         raise RegistryError([document.problem((), "a contract is a mapping")])
-    return document
+    return document, document.data
 
 
-def _examine(document: Document, name: str) -> None:
+def _examine(document: Document, schema: Schema, name: str) -> None:
     """Refuse a contract whose own words are missing, unknown or without effect."""
-    schema = document.data
     problems = [
         document.problem((word,), "not a word of a contract", ", ".join(KEYWORDS))
         for word in schema
@@ -251,22 +233,20 @@ def _examine(document: Document, name: str) -> None:
         raise RegistryError(problems)
 
 
-def _bounded(schema: dict[str, object]) -> dict[str, object]:
+def _bounded(schema: Schema) -> Schema:
     """Bound a number that its contract leaves without bounds to what columns hold."""
     if schema.get("type") not in ("integer", "number"):
         return schema
     return {"minimum": -BIGINT - 1, "maximum": BIGINT, **schema}
 
 
-def _is_plain(schema: dict[str, object]) -> bool:
+def _is_plain(schema: Schema) -> bool:
     kinds = schema.get("type", "object")
     kinds = kinds if isinstance(kinds, list) else [kinds]
     return not {"object", "array"} & set(kinds)
 
 
-def _rejection(
-    error: JsonSchemaValueException, properties: dict[str, object]
-) -> RejectedError:
+def _rejection(error: JsonSchemaValueException, properties: Schema) -> RejectedError:
     """Translate a schema error; its own message holds values and is dropped."""
     path: list[object] = ["properties", *error.path[1:]]
     place: object = properties

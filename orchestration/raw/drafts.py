@@ -1,12 +1,12 @@
 """An event that met its contract, before its clocks and its identity are settled."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from orchestration.raw.contracts import Contract
 from orchestration.raw.envelope import Envelope
 
 
-class Draft(NamedTuple):
+class Draft(Struct, gc=False):
     """What the short and the long way of normalising both end in.
 
     Attributes

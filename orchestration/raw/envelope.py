@@ -113,6 +113,15 @@ def tidy(value: dict[str, object]) -> tuple[dict[str, object], bool]:
         if type(item) is int:
             known[name] = str(item)
             has_violation = True
+    _read_words(known)
+    properties = known.get("properties")
+    if extra and isinstance(properties, dict | None):
+        known["properties"] = {**extra, **(properties or {})}
+    return known, has_violation
+
+
+def _read_words(known: dict[str, object]) -> None:
+    """Read what a CSV or Parquet column can only hold as text."""
     is_test = known.get("is_test")
     if isinstance(is_test, str) and is_test.lower() in _TRUTH:
         known["is_test"] = _TRUTH[is_test.lower()]
@@ -121,10 +130,7 @@ def tidy(value: dict[str, object]) -> tuple[dict[str, object], bool]:
         known["sequence"] = int(sequence)
     properties = known.get("properties")
     if isinstance(properties, str):
-        known["properties"] = properties = _parsed(properties)
-    if extra and isinstance(properties, dict | None):
-        known["properties"] = {**extra, **(properties or {})}
-    return known, has_violation
+        known["properties"] = _parsed(properties)
 
 
 def _parsed(text: str) -> object:

@@ -93,6 +93,16 @@ class _Shape:
             item = get(value)
             if item is not None and item != "":
                 envelope[name] = item
+        properties = self._spread(value)
+        for name, get in self._properties:
+            item = get(value)
+            if item is not None:
+                properties[name] = item
+        envelope["properties"] = properties
+        return envelope
+
+    def _spread(self, value: Value) -> Value:
+        """Return what the source sent as properties, and whatever else it sent."""
         properties: Value = {}
         if self._keeps_rest:
             self._keep(properties, value, ())
@@ -102,12 +112,7 @@ class _Shape:
                 self._keep(properties, inner, path)
             elif inner is not None and inner != "":
                 properties[self._rename(path[-1])] = inner
-        for name, get in self._properties:
-            item = get(value)
-            if item is not None:
-                properties[name] = item
-        envelope["properties"] = properties
-        return envelope
+        return properties
 
     def _keep(self, properties: Value, value: Value, path: tuple[str, ...]) -> None:
         """Add what nothing else has used; nulls say nothing and are left out."""
@@ -117,9 +122,11 @@ class _Shape:
                 continue
             if not path and name in self._top:
                 continue
-            if isinstance(item, dict):
-                item = self._without_used(item, (*path, name))
-            properties[rename(str(name))] = item
+            properties[rename(str(name))] = (
+                self._without_used(item, (*path, name))
+                if isinstance(item, dict)
+                else item
+            )
 
     def _without_used(self, value: Value, path: tuple[str, ...]) -> Value:
         """Leave out what became a field, such as an address deep in a context."""

@@ -8,20 +8,21 @@ way in `mending` says what it is; both end in the same row.
 from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
+from typing import Any
 
 import msgspec
 
-from orchestration.raw.contracts import Contracts, JsonSchemaError
+from orchestration.raw.contracts import Contract, Contracts, JsonSchemaError
 from orchestration.raw.drafts import Draft
 from orchestration.raw.envelope import PAGE_TITLE, Envelope
 from orchestration.raw.mending import Mender
 from orchestration.raw.ordinals import Ordinals
-from orchestration.raw.preparing import Preparation
+from orchestration.raw.preparing import Preparation, Value
 from orchestration.raw.reasons import Reason, RejectedError
 from orchestration.raw.records import EVENT_COLUMNS, Batch, Record, SetAside
 from orchestration.raw.rows import RowMaker, fill_identities
 from orchestration.raw.screening import DEPTH
-from orchestration.raw.sensitive import SUSPECT_JSON
+from orchestration.raw.sensitive import is_suspect, is_suspect_json
 from orchestration.raw.sources import Source
 
 _LATENESS = EVENT_COLUMNS.index("lateness")
@@ -109,24 +110,25 @@ class Normalizer:
     def normalize(self, records: Iterable[Record]) -> Batch:
         """Return what becomes of a chunk of records; raises for no input."""
         batch = Batch()
+        rows, lines, raws = batch.rows, batch.lines, batch.raws
         for record in records:
             batch.record_count += 1
+            line, _, raw, value, _ = record
             try:
-                draft = self._draft(record[3])
-                row = self._row(draft, batch)
+                row = self._row(self._draft(value), batch)
             except _UNUSUAL:
                 row = self._mended_row(record, batch)
             if row is None:
                 continue
             if self._has_limits and not self._is_within_limits(row, record, batch):
                 continue
-            batch.rows.append(row)
-            batch.lines.append(record[0])
-            batch.raws.append(record[2] or _encode(record[3]))
-        fill_identities(batch.rows, self._ordinals)
+            rows.append(row)
+            lines.append(line)
+            raws.append(raw or self._mender.raw(value))
+        fill_identities(rows, self._ordinals)
         return batch
 
-    def _draft(self, value: dict[str, object]) -> Draft | None:
+    def _draft(self, value: Any) -> Draft | None:
         """Go the short way; None if the event may not be used for anything."""
         preparation = self._preparation
         if preparation.prepare is not None:
@@ -148,12 +150,7 @@ class Normalizer:
             return Draft(envelope, contract, properties, b"{}", b"{}", purposes)
         if contract.has_money and "value" in properties:
             properties = preparation.with_currency(properties)
-        if not (contract.is_open or contract.known >= properties.keys()):
-            raise _UnusualError
-        contract.validate(properties)
-        text = _encode(properties)
-        if not contract.is_plain or PAGE_TITLE in properties:
-            _look_closer(text)
+        text = _checked(contract, properties)
         return Draft(envelope, contract, properties, text, text, purposes)
 
     def _row(self, draft: Draft | None, batch: Batch) -> tuple | None:
@@ -171,12 +168,9 @@ class Normalizer:
 
     def _mended_row(self, record: Record, batch: Batch) -> tuple | None:
         """Go the long way; None if the record was counted or set aside."""
-        known: dict[str, object] = {}
-        contract_version = None
+        known: dict[str, Any] = {}
         try:
-            draft = self._mender.draft(record, known)
-            contract_version = draft.contract.version if draft else None
-            return self._row(draft, batch)
+            return self._row(self._mender.draft(record, known), batch)
         except RejectedError as error:
             rejected = error
         if self._is_of_erased_person(known):
@@ -188,7 +182,7 @@ class Normalizer:
                 reason=rejected.reason.value,
                 pointer=rejected.pointer,
                 expected=rejected.expected,
-                contract_version=contract_version or known.get("contract_version"),
+                contract_version=known.get("contract_version"),
                 event_name=_storable(known.get("event_name")),
                 event_id=_storable(known.get("event_id")),
                 line=record.line,
@@ -237,8 +231,26 @@ _EVENT_ID = EVENT_COLUMNS.index("event_id")
 _KEY = EVENT_COLUMNS.index("event_key")
 
 
-def _look_closer(text: bytes) -> None:
-    if SUSPECT_JSON.search(text) or text.count(b"{") + text.count(b"[") > DEPTH:
+def _checked(contract: Contract, properties: Value) -> bytes:
+    """Return the canonical JSON of properties that meet their contract."""
+    if not (contract.is_open or contract.known >= properties.keys()):
+        raise _UnusualError
+    contract.validate(properties)
+    text = _encode(properties)
+    if contract.is_open or not contract.watched.isdisjoint(properties):
+        _look_closer(contract, properties, text)
+    return text
+
+
+def _look_closer(contract: Contract, properties: Value, text: bytes) -> None:
+    """Give up if what nobody declared may hold something personal, or nests deep."""
+    watched = [properties[name] for name in contract.watched & properties.keys()]
+    if not contract.is_open and all(type(item) is str for item in watched):
+        is_unusual = any(is_suspect(str(item)) for item in watched)
+    else:
+        depth = text.count(b"{") + text.count(b"[")
+        is_unusual = depth > DEPTH or is_suspect_json(text)
+    if is_unusual:
         raise _UnusualError
 
 

@@ -22,32 +22,37 @@ def screened(value: object, path: Path = ()) -> object:
         For text with U+0000 or half a character, numbers that are none or that no
         column holds, and what is too long or nested too deep.
     """
+    if isinstance(value, dict):
+        _refuse_depth(path)
+        return {
+            _screened_name(name, path): screened(item, (*path, name))
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        _refuse_depth(path)
+        return [screened(item, (*path, at)) for at, item in enumerate(value)]
+    return _screened_scalar(value, path)
+
+
+def _screened_scalar(value: object, path: Path) -> object:
     match value:
         case None | bool():
-            return value
+            plain = value
         case str():
-            return _screened_text(value, path)
+            plain = _screened_text(value, path)
         case int():
             if not -BIGINT - 1 <= value <= BIGINT:
                 raise _refusal(Reason.NUMBER_OUT_OF_RANGE, path, "64 bits")
-            return value
+            plain = value
         case float() | Decimal():
-            return _screened_fraction(value, path)
-        case dict():
-            _refuse_depth(path)
-            return {
-                _screened_name(name, path): screened(item, (*path, name))
-                for name, item in value.items()
-            }
-        case list() | tuple():
-            _refuse_depth(path)
-            return [screened(item, (*path, at)) for at, item in enumerate(value)]
+            plain = _screened_fraction(value, path)
         case datetime():
-            return value if len(path) == 1 else value.isoformat()
+            plain = value if len(path) == 1 else value.isoformat()
         case date():
-            return value.isoformat()
+            plain = value.isoformat()
         case _:
             raise _refusal(Reason.WRONG_TYPE, path, "a value that JSON has")
+    return plain
 
 
 def _screened_text(text: str, path: Path) -> str:

@@ -16,9 +16,11 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from orchestration.raw.envelope import FIELDS
-from orchestration.registry.documents import Document, read_document
+from orchestration.registry.documents import read_document
+from orchestration.registry.explaining import explain
 from orchestration.registry.problems import Problem, RegistryError
 
 APP_SOURCE = "app"
@@ -32,7 +34,7 @@ def _zone(name: str) -> str:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         msg = f"no time zone is called {name!r}"
-        raise ValueError(msg) from None
+        raise PydanticCustomError("source", msg) from None
     return name
 
 
@@ -118,10 +120,10 @@ class Alternative(_Strict):
         if unknown:
             allowed = ", ".join(sorted(FIELDS - {"properties"}))
             msg = f"no fields of the envelope: {', '.join(unknown)}; allowed: {allowed}"
-            raise ValueError(msg)
+            raise PydanticCustomError("source", msg)
         if "event_name" not in self.fields:
             msg = "an alternative says where event_name comes from"
-            raise ValueError(msg)
+            raise PydanticCustomError("source", msg)
         return self
 
 
@@ -166,8 +168,8 @@ class Completeness(_Strict):
             sum(way is not None for way in (self.arrival, self.calendar, self.marker))
             != 1
         ):
-            msg = "exactly one of arrival, calendar, marker"
-            raise ValueError(msg)
+            msg = "needs exactly one way; allowed: arrival, calendar, marker"
+            raise PydanticCustomError("source", msg)
         return self
 
 
@@ -185,7 +187,11 @@ class Internal(_Strict):
 
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Return the addresses as networks."""
-        return tuple(ip_network(address) for address in self.addresses)
+        try:
+            return tuple(ip_network(address) for address in self.addresses)
+        except ValueError:
+            msg = "an address is not a network; allowed: 192.0.2.0/24, 2001:db8::/32"
+            raise PydanticCustomError("source", msg) from None
 
 
 class Consent(_Strict):
@@ -229,7 +235,7 @@ class Source(_Strict):
         unknown = sorted(set(self.truncated) - FIELDS)
         if unknown:
             msg = f"truncated: no fields of the envelope: {', '.join(unknown)}"
-            raise ValueError(msg)
+            raise PydanticCustomError("source", msg)
         return self
 
 
@@ -245,7 +251,8 @@ def load_source(path: Path) -> Source:
     try:
         source = Source.model_validate(document.data)
     except ValidationError as error:
-        raise RegistryError(_problems(document, error)) from None
+        problems = explain(error, model=Source, document=document, at=())
+        raise RegistryError(problems) from None
     if source.name != path.stem:
         problem = document.problem(("name",), "not the name of the file", path.stem)
         raise RegistryError([problem])
@@ -266,36 +273,3 @@ def load_sources(folder: Path) -> dict[str, Source]:
     if problems:
         raise RegistryError(problems)
     return sources
-
-
-def _problems(document: Document, error: ValidationError) -> list[Problem]:
-    found = []
-    for detail in error.errors(include_url=False, include_input=False):
-        # The branch of a union stands in the place as <branch>.
-        path = tuple(part for part in detail["loc"] if not str(part).startswith("<"))
-        reason = detail["msg"].removeprefix("Value error, ")
-        allowed = str(detail.get("ctx", {}).get("expected", ""))
-        if detail["type"] == "extra_forbidden":
-            reason = f"{path[-1]!r} is not a field here"
-            allowed = ", ".join(_model_at(path).model_fields)
-        found.append(document.problem(path, reason, allowed))
-    return found
-
-
-def _model_at(path: tuple) -> type[BaseModel]:
-    """Return the model in which the last part of `path` stands."""
-    if len(path) == 1:
-        return Source
-    inner = {
-        "completeness": Completeness,
-        "internal": Internal,
-        "consent": Consent,
-        "arrival": Arrival,
-        "calendar": Calendar,
-        "marker": Marker,
-        "mapping": Alternative,
-        "when": When,
-    }
-    if path[0] == "mapping" and {"fields", "properties"} & set(path[2:-1]):
-        return Translated
-    return next(inner[part] for part in reversed(path[:-1]) if part in inner)
