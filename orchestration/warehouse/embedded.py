@@ -22,9 +22,9 @@ from orchestration.warehouse.postmaster import (
     START_SECONDS,
     Embedded,
     clear_remains,
+    is_answering,
     pg_ctl,
     postmaster,
-    wait_until_ready,
 )
 from orchestration.warehouse.programs import MAJOR, explain, programs_for
 
@@ -141,8 +141,7 @@ def _ensure_initialized(server: Embedded, account: Account) -> None:
 
 
 def _ensure_running(server: Embedded, account: Account) -> None:
-    if postmaster(server) is not None:
-        wait_until_ready(server)
+    if is_answering(server):
         return
     clear_remains(server)
     for folder in (server.socket_folder, server.log_file.parent):

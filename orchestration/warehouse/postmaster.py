@@ -131,19 +131,23 @@ def _processes_in(data: Path) -> list[psutil.Process]:
     ]
 
 
-def wait_until_ready(server: Embedded) -> None:
-    """Wait for a server that another command started or that is recovering."""
+def is_answering(server: Embedded) -> bool:
+    """Wait for a running server to answer; False if there is none, or it ended.
+
+    It may have been started by another command a moment ago, or be recovering.
+    """
     deadline = time.monotonic() + START_SECONDS
-    while True:
+    while postmaster(server) is not None:
         try:
             psycopg.connect(server.url("postgres"), connect_timeout=5).close()
         except psycopg.OperationalError as error:
-            if time.monotonic() > deadline or postmaster(server) is None:
+            if time.monotonic() > deadline:
                 msg = f"the embedded Postgres does not answer: {explain(str(error))}"
                 raise ServerError(msg) from error
             time.sleep(0.1)
         else:
-            return
+            return True
+    return False
 
 
 def pg_ctl(server: Embedded, account: Account, *arguments: str) -> None:
