@@ -16,6 +16,7 @@ from orchestration.simulation.world import (
     CODE,
     DAY,
     IS_INTERACTIVE,
+    LATEST,
     MILLISECOND,
     MINUTE,
     SECOND,
@@ -199,7 +200,7 @@ def _plant_silences(
     )
     gap[bridge] = gap[bridge + 1] = 20 * MINUTE
     moments.is_bridge[bridge] = True
-    late = dice.integers(DAY // SECOND, 3 * DAY // SECOND, len(bridge)) * SECOND
+    late = dice.integers(DAY // SECOND, LATEST // SECOND, len(bridge)) * SECOND
     moments.delay[bridge] = late
 
 

@@ -149,7 +149,10 @@ def draw_people(world: World) -> tuple[People, Devices]:
         + dice.integers(6 * HOUR // MILLISECOND, 22 * HOUR // MILLISECOND, size)
         * MILLISECOND,
         has_consent=consent,
-        is_test=customer & (dice.random(size) < world.troubles.test_accounts),
+        # Test accounts share no device, so that their flag excludes nobody else.
+        is_test=customer
+        & (shared == NOBODY)
+        & (dice.random(size) < world.troubles.test_accounts),
         home=chosen(dice, np.array([35, 10, 20, 10, 12, 10, 3]), size),
         main_device=main,
         second_device=second,

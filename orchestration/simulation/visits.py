@@ -11,6 +11,7 @@ import numpy as np
 from orchestration.simulation.catalogue import ARRIVALS, CAMPAIGNS
 from orchestration.simulation.people import (
     BOT,
+    FUTURE_CLOCK,
     NOBODY,
     PROVIDER,
     Devices,
@@ -21,6 +22,7 @@ from orchestration.simulation.world import (
     BOOKING_SITES,
     DAY,
     HOUR,
+    LATEST,
     MILLISECOND,
     OCCASION_SITES,
     World,
@@ -97,6 +99,8 @@ def draw_visits(
     site = np.where(dice.random(count) < 0.8, people.site[person], dice.integers(0, 5, count))
     is_bot = people.kind[person] == BOT
     is_single = (dice.random(count) < 0.15) & ~is_bot
+    # What clamped clocks do to the order inside a visit, nobody could undo or foresee.
+    is_single |= people.kind[person] == FUTURE_CLOCK
     size = np.where(is_single, 1, 3 + dice.geometric(0.12, count))
     size = np.where(is_bot, dice.integers(20, 60, count), size)
 
@@ -112,7 +116,8 @@ def draw_visits(
         depth=np.zeros(count, dtype=np.int64),
         books=np.zeros(count, dtype=bool),
         target=np.full(count, NOBODY),
-        delay=_how_late(world, devices.is_mobile[device] & ~is_bot, dice),
+        delay=_how_late(world, devices.is_mobile[device] & ~is_bot, dice)
+        * (people.kind[person] != FUTURE_CLOCK),
     )
     progress.visit_count += count
     visits.mode = _how_known(day, visits, is_single, people, progress, dice)
@@ -169,7 +174,7 @@ def _how_late(
     weight = np.where(is_mobile, 2.0, 0.4)
     late = draw < world.troubles.late * weight
     very_late = draw > 1 - world.troubles.very_late * weight
-    short = dice.integers(DAY // MILLISECOND, 3 * DAY // MILLISECOND, count)
+    short = dice.integers(DAY // MILLISECOND, LATEST // MILLISECOND, count)
     long = dice.integers(10 * DAY // MILLISECOND, 40 * DAY // MILLISECOND, count)
     return np.where(late, short, np.where(very_late, long, 0)) * MILLISECOND
 
@@ -218,12 +223,12 @@ def _draw_intents(
     count, person = len(visits), visits.person
     is_customer = ~is_single & (visits.person < world.persons)
     is_known = visits.mode != ANONYMOUS
-    chance = np.where(is_known, 0.10, 0.02)
+    chance = np.where(is_known, 0.18, 0.02)
     chance = chance * assignments.factor("booking_attempt", day)[person]
     visits.books = is_customer & np.isin(visits.site, BOOKING_SITES)
     visits.books &= dice.random(count) < chance
 
-    buys = 0.22 * assignments.factor("purchase", day)[person]
+    buys = 0.30 * assignments.factor("purchase", day)[person]
     draw = dice.random(count)
     step = dice.random(count)
     depth = np.where(draw < 0.75, 1 + (step < 0.7), 0)

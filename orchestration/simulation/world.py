@@ -15,7 +15,9 @@ DAY = 24 * HOUR
 # SEMANTICS 2.2, restated here because the plan, not the warehouse, decides what is true.
 SESSION_GAP = 30 * MINUTE
 SESSION_CAP = 24 * HOUR
-# SEMANTICS 2.16 asks for one view when the same page fires twice within this time.
+# Late is up to three days; less than that, so that it is late by days and by hours.
+LATEST = 2 * DAY + 21 * HOUR
+# One view is asked for (002, single-page double views) when the same page fires twice within this time.
 DOUBLE_VIEW = SECOND
 
 EVENT_NAMES = (
@@ -44,6 +46,7 @@ EVENT_NAMES = (
     "flag_evaluated",
     "consent_changed",
     "heartbeat",
+    "http_request",
 )
 CODE = {name: code for code, name in enumerate(EVENT_NAMES)}
 NON_INTERACTIVE = (

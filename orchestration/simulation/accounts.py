@@ -1,0 +1,311 @@
+"""Accounts at the end of a world: bookings, orders, money, utilisation, experiments."""
+
+import numpy as np
+import polars as pl
+
+from orchestration.simulation.bookings import (
+    ACCEPTED,
+    CANCELLED_BY_CUSTOMER,
+    CANCELLED_BY_PROVIDER,
+    COMPLETED,
+    DECLINED,
+    EXPIRED,
+    NO_SHOW,
+    Bookings,
+)
+from orchestration.simulation.catalogue import CAMPAIGNS, CURRENCIES, SITES
+from orchestration.simulation.days import Planner
+from orchestration.simulation.experiments import EXPERIMENTS
+from orchestration.simulation.people import KIND_NAMES, NOBODY
+from orchestration.simulation.services import (
+    SLOW_DAY,
+    SLOW_ENDPOINT,
+    SLOW_FROM,
+    SLOW_LENGTH,
+)
+from orchestration.simulation.setting import Setting
+from orchestration.simulation.texts import numbered, picked
+from orchestration.simulation.truth import Truth
+from orchestration.simulation.utilisation import utilisation_of
+from orchestration.simulation.visits import DROP_DAY
+
+ENDINGS = {
+    COMPLETED: "completed",
+    CANCELLED_BY_CUSTOMER: "cancelled_by_customer",
+    CANCELLED_BY_PROVIDER: "cancelled_by_provider",
+    NO_SHOW: "no_show",
+}
+DECISIONS = {ACCEPTED: "accepted", DECLINED: "declined", EXPIRED: "expired"}
+
+
+def tables_of_truth(planner: Planner, truth: Truth) -> None:
+    """Add what is known once the last day is planned."""
+    setting = planner.setting
+    bookings = bookings_at_end(planner.bookings)
+    orders = orders_at_end(planner)
+    truth.add("bookings", bookings)
+    truth.add("orders", orders)
+    truth.add("money_daily", money_daily(bookings, orders))
+    truth.add("utilisation", utilisation_of(planner.bookings))
+    truth.add("devices", devices_of(setting))
+    truth.add("anomalies", anomalies_of(setting))
+    truth.add("experiments", experiments_of(truth))
+    truth.add("funnel_persons", funnel_of(setting, bookings))
+
+
+def instants_before(times: np.ndarray, end: int) -> pl.Series:
+    """Return times as instants, null where they have not come yet."""
+    column = pl.Series(times)
+    happened = (column >= 0) & (column < end)
+    instant = column.cast(pl.Datetime("us", "UTC"))
+    return pl.select(pl.when(happened).then(instant)).to_series()
+
+
+def state_of(bookings: Bookings, end: int) -> pl.Series:
+    """Return the state of every booking at the end."""
+    table = bookings.table
+    state = np.full(len(table), "requested", dtype=object)
+    for code, name in DECISIONS.items():
+        state[(table["decision"] == code) & (table["decided_at"] < end)] = name
+    paid = (table["paid_at"] >= 0) & (table["paid_at"] < end)
+    state[paid] = "paid"
+    for code, name in ENDINGS.items():
+        ended = (table["ended_at"] >= 0) & (table["ended_at"] < end)
+        state[(table["ending"] == code) & ended] = name
+    return pl.Series(state, dtype=pl.String)
+
+
+def bookings_at_end(bookings: Bookings) -> pl.DataFrame:
+    """Return one row per booking as it stands at the end of the world."""
+    setting, table = bookings.setting, bookings.table
+    end, catalogue = setting.world.end, setting.catalogue
+    provider = table["provider"]
+    columns = {
+        name: instants_before(table[name], end)
+        for name in (
+            "requested_at", "decided_at", "paid_at", "ended_at", "refunded_at",
+            "reviewed_at",
+        )
+    }
+    codes = pl.Series([code for code, *_ in CAMPAIGNS])
+    refunded = (table["refunded_at"] >= 0) & (table["refunded_at"] < end)
+    reviewed = (table["reviewed_at"] >= 0) & (table["reviewed_at"] < end)
+    return pl.DataFrame(
+        {
+            "booking_id": numbered("bkg_", np.arange(len(table))),
+            "user_id": picked(setting.people.user_id, table["customer"]),
+            "provider_id": numbered("prv_", provider, 6),
+            "listing_id": numbered("lst_", table["listing"], 6),
+            "vertical": picked(pl.Series(SITES), catalogue.provider_site[provider]),
+            "state": state_of(bookings, end),
+            **columns,
+            "starts_at": pl.Series(table["starts_at"]).cast(pl.Datetime("us", "UTC")),
+            "ends_at": pl.Series(table["ends_at"]).cast(pl.Datetime("us", "UTC")),
+            "list_minor": table["list_price"].copy(),
+            "discount_minor": table["discount"].copy(),
+            "charged_minor": table["total"].copy(),
+            "fee_minor": table["fee"].copy(),
+            "tax_minor": table["tax"].copy(),
+            "refund_minor": np.where(refunded, table["refund"], 0),
+            "currency": picked(
+                pl.Series(CURRENCIES), catalogue.provider_currency[provider]
+            ),
+            "utm_campaign": picked(codes, table["campaign"]),
+            "rating": pl.Series(np.where(reviewed, table["rating"], 0)).replace(0, None),
+            "has_event": table["has_event"] == 1,
+            "is_test": setting.people.is_test[table["customer"]],
+        }
+    )
+
+
+def orders_at_end(planner: Planner) -> pl.DataFrame:
+    """Return one row per order of tickets."""
+    setting, table = planner.setting, planner.orders.table
+    end = setting.world.end
+    minor = table["quantity"] * table["price"]
+    refunded = planner.orders.refunded_at()
+    starts = setting.catalogue.occasion_starts[table["occasion"]]
+    took_place = (starts < end) & (~setting.catalogue.occasion_cancelled[table["occasion"]])
+    return pl.DataFrame(
+        {
+            "order_id": numbered("ord_", np.arange(len(table))),
+            "user_id": picked(setting.people.user_id, table["buyer"]),
+            "occasion_id": numbered("occ_", table["occasion"], 6),
+            "purchased_at": instants_before(table["purchased_at"], end),
+            "ticket_count": table["quantity"].copy(),
+            "attended_count": np.where(took_place, table["came"], 0),
+            "took_place": took_place,
+            "charged_minor": minor,
+            "currency": pl.Series(["EUR"]).gather(np.zeros(len(table), dtype=np.int64)),
+            "refunded_at": instants_before(refunded, end),
+            "refund_minor": np.where((refunded >= 0) & (refunded < end), minor, 0),
+            "is_test": setting.people.is_test[table["buyer"]],
+        }
+    ).filter(pl.col("purchased_at").is_not_null())
+
+
+def money_daily(bookings: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+    """Return sums per day, currency and kind of date, tests included apart."""
+    parts = []
+    for kind, frame, at, amount in (
+        ("booking_accepted", _accepted(bookings), "decided_at", "charged_minor"),
+        ("booking_paid", bookings, "paid_at", "charged_minor"),
+        ("booking_refunded", bookings, "refunded_at", "refund_minor"),
+        (
+            "booking_served",
+            bookings.filter(pl.col("state") == "completed"), "ends_at", "charged_minor",
+        ),
+        ("order_paid", orders, "purchased_at", "charged_minor"),
+        ("order_refunded", orders, "refunded_at", "refund_minor"),
+    ):
+        rows = frame.filter(pl.col(at).is_not_null() & (pl.col(amount) > 0))
+        parts.append(
+            rows.group_by(
+                pl.col(at).dt.date().alias("day"),
+                pl.lit(kind).alias("kind"),
+                "currency",
+                "is_test",
+            ).agg(
+                pl.len().cast(pl.Int64).alias("row_count"),
+                pl.col(amount).sum().cast(pl.Int64).alias("amount_minor"),
+            )
+        )
+    return pl.concat(parts).sort("day", "kind", "currency", "is_test")
+
+
+def _accepted(bookings: pl.DataFrame) -> pl.DataFrame:
+    refused = pl.col("state").is_in(["requested", "declined", "expired"])
+    return bookings.filter(~refused)
+
+
+def devices_of(setting: Setting) -> pl.DataFrame:
+    """Return one row per device and what is special about it."""
+    devices, people = setting.devices, setting.people
+    partner = np.where(devices.is_shared, people.partner[devices.owner], NOBODY)
+    return pl.DataFrame(
+        {
+            "device_id": devices.device_id,
+            "kind": picked(pl.Series(KIND_NAMES), people.kind[devices.owner]),
+            "user_id": picked(people.user_id, devices.owner),
+            "other_user_id": picked(people.user_id, partner),
+            "is_shared": devices.is_shared,
+            "is_mobile": devices.is_mobile,
+            "clock_error_seconds": devices.skew / 1_000_000,
+            "has_sent_time": devices.has_sent_time,
+            "is_recoverable": devices.is_recoverable,
+            "keeps_session_id": devices.keeps_session_id,
+            "has_consent": devices.has_consent,
+            "is_test": people.is_test[devices.owner],
+        }
+    )
+
+
+def anomalies_of(setting: Setting) -> pl.DataFrame:
+    """Return what was planted on purpose and should be noticed."""
+    world = setting.world
+    rows = [
+        ("volume_drop", world.start_of(DROP_DAY), world.start_of(DROP_DAY + 1), "visits"),
+        (
+            "slow_endpoint",
+            world.start_of(SLOW_DAY) + SLOW_FROM,
+            world.start_of(SLOW_DAY) + SLOW_FROM + SLOW_LENGTH,
+            f"endpoint {SLOW_ENDPOINT}",
+        ),
+    ]
+    frame = pl.DataFrame(
+        rows, schema=["kind", "starts_at", "ends_at", "subject"], orient="row"
+    )
+    times = pl.col("starts_at", "ends_at").cast(pl.Datetime("us", "UTC"))
+    return frame.filter(pl.col("starts_at") < world.end).with_columns(times)
+
+
+def experiments_of(truth: Truth) -> pl.DataFrame:
+    """Return exposed and converted persons per arm, crossed ones excluded."""
+    exposures, goals = truth.frame("exposures"), truth.frame("conversions")
+    if not len(exposures):
+        return pl.DataFrame()
+    exposures = exposures.filter("is_counted")
+    arms = exposures.group_by("experiment_id", "person").agg(
+        pl.col("variant").n_unique().alias("arm_count"),
+        pl.col("variant").first(),
+        pl.col("occurred_at").min().alias("exposed_at"),
+    )
+    crossed = (
+        arms.filter(pl.col("arm_count") > 1).group_by("experiment_id").len("crossed_count")
+    )
+    parts = []
+    for experiment in EXPERIMENTS:
+        mine = arms.filter(
+            (pl.col("experiment_id") == experiment.experiment_id)
+            & (pl.col("arm_count") == 1)
+        )
+        reached = goals.filter("is_counted").filter(_is_goal(experiment.goal))
+        later = mine.join(
+            reached.select("person", pl.col("occurred_at").alias("goal_at")), on="person"
+        ).filter(pl.col("goal_at") > pl.col("exposed_at"))
+        converted = later.select("person").unique().with_columns(
+            pl.lit(value=True).alias("converts")
+        )
+        parts.append(
+            mine.join(converted, on="person", how="left")
+            .group_by("experiment_id", "variant")
+            .agg(
+                pl.len().cast(pl.Int64).alias("exposed_count"),
+                pl.col("converts").sum().cast(pl.Int64).alias("converted_count"),
+            )
+            .join(_planted(experiment), on="variant", how="right")
+        )
+    return (
+        pl.concat(parts, how="diagonal_relaxed")
+        .join(crossed, on="experiment_id", how="left")
+        .with_columns(
+            pl.col("exposed_count", "converted_count", "crossed_count")
+            .cast(pl.Int64)
+            .fill_null(0)
+        )
+        .sort("experiment_id", "variant")
+    )
+
+
+def _planted(experiment: object) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "experiment_id": [experiment.experiment_id] * len(experiment.arms),
+            "variant": experiment.arms,
+            "goal": [experiment.goal] * len(experiment.arms),
+            "declared_weight": experiment.weights,
+            "planted_weight": experiment.drawn,
+            "planted_factor": experiment.factors,
+        }
+    )
+
+
+def _is_goal(goal: str) -> pl.Expr:
+    if goal == "booking_attempt":
+        return pl.col("event_name") == goal
+    return pl.col("conversion_type") == goal
+
+
+def funnel_of(setting: Setting, bookings: pl.DataFrame) -> pl.DataFrame:
+    """Return per user who registered in the world when each step was first reached.
+
+    Bookings by telephone count: they are facts of the app database.
+    """
+    people, world = setting.people, setting.world
+    new = np.flatnonzero((people.register_day >= 0) & (people.kind == 0))
+    joined = people.joined_at[new]
+    registered = pl.DataFrame(
+        {
+            "user_id": picked(people.user_id, new),
+            "registered_at": instants_before(joined, world.end),
+            "has_consent": people.has_consent[new],
+            "is_test": people.is_test[new],
+        }
+    ).filter(pl.col("registered_at").is_not_null())
+    accepted = pl.when(~pl.col("state").is_in(["requested", "declined", "expired"]))
+    steps = bookings.group_by("user_id").agg(
+        pl.col("requested_at").min().alias("first_requested_at"),
+        accepted.then(pl.col("decided_at")).min().alias("first_accepted_at"),
+        pl.col("paid_at").min().alias("first_paid_at"),
+    )
+    return registered.join(steps, on="user_id", how="left").sort("user_id")

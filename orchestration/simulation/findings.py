@@ -1,0 +1,191 @@
+"""Findings of a day that are not sessions: troubles, touches, exposures, conversions."""
+
+import numpy as np
+import polars as pl
+
+from orchestration.simulation.catalogue import ARRIVALS, CAMPAIGNS, CHANNELS
+from orchestration.simulation.days import Day
+from orchestration.simulation.deliveries import Deliveries
+from orchestration.simulation.experiments import EXPERIMENTS
+from orchestration.simulation.facts import (
+    CLOCK_TOLERANCE,
+    SOURCES,
+    seen_at,
+    session_number,
+)
+from orchestration.simulation.people import BOT, NOBODY
+from orchestration.simulation.setting import Setting
+from orchestration.simulation.texts import numbered, picked
+from orchestration.simulation.truth import Truth
+from orchestration.simulation.world import CODE, DAY, EVENT_NAMES, SENT_BY_SERVER
+
+GOALS = ("booking_attempt", "user_registered", "conversion", "custom.add_to_cart")
+CONVERSIONS = ("registration", "purchase", "newsletter_signup")
+ARRIVAL_CHANNELS = (
+    *(CHANNELS[medium] for _, _, _, medium, *_ in CAMPAIGNS),
+    *(channel for channel, *_ in ARRIVALS),
+)
+
+
+def add_findings(
+    truth: Truth, setting: Setting, day: Day, copies: Deliveries, own: pl.DataFrame
+) -> None:
+    """Add everything about a day that the facts do not say."""
+    shared = _shared_columns(setting, day)
+    truth.add("deliveries_daily", _deliveries(setting, day, copies, own))
+    truth.add("touches", _touches(setting, day, shared))
+    truth.add("exposures", _exposures(day, shared))
+    truth.add("conversions", _conversions(day, shared))
+    truth.add("occasion_steps", _occasion_steps(day, shared))
+
+
+def _shared_columns(setting: Setting, day: Day) -> pl.DataFrame:
+    """Return who, where and when of every moment, and whether it counts."""
+    device, people = day.device, setting.people
+    visitor = day.visits.person[day.moments.visit]
+    person = pl.select(
+        pl.coalesce(
+            pl.lit("user:") + picked(people.user_id, day.person),
+            pl.lit("device:") + picked(setting.devices.device_id, device),
+        )
+    ).to_series()
+    counts = (
+        setting.devices.has_consent[device]
+        & ~people.is_test[visitor]
+        & (people.kind[visitor] != BOT)
+    )
+    return pl.DataFrame(
+        {
+            "person": person,
+            "device_id": picked(setting.devices.device_id, device),
+            "session_number": session_number(
+                day.visits.number[day.moments.visit], day.part
+            ),
+            "occurred_at": pl.Series(seen_at(setting, day)).cast(
+                pl.Datetime("us", "UTC")
+            ),
+            "has_landed": day.has_landed,
+            "is_counted": counts,
+            "is_recoverable": setting.devices.is_recoverable[device],
+        }
+    )
+
+
+def _rows(shared: pl.DataFrame, where: np.ndarray, **columns: pl.Series) -> pl.DataFrame:
+    """Return the landed rows among some moments, with columns of their own."""
+    rows = shared[where].with_columns(**columns)
+    return rows.filter(pl.col("has_landed")).drop("has_landed")
+
+
+def _deliveries(
+    setting: Setting, day: Day, copies: Deliveries, own: pl.DataFrame
+) -> pl.DataFrame:
+    """Count copies by source, day, lateness and kind."""
+    device = day.device[copies.moment]
+    from_server = SENT_BY_SERVER[day.moments.name[copies.moment]]
+    mobile = setting.devices.is_mobile[device]
+    seen = seen_at(setting, day)[copies.moment]
+    shown = day.moments.at + setting.devices.skew[day.device]
+    future = shown > day.received_at + CLOCK_TOLERANCE
+    future &= ~setting.devices.has_sent_time[day.device] & ~SENT_BY_SERVER[day.moments.name]
+    epoch = setting.world.start_of(0) // DAY
+    frame = pl.DataFrame(
+        {
+            "occurred_on": pl.Series(seen // DAY, dtype=pl.Int32).cast(pl.Date),
+            "received_on": pl.Series(
+                copies.received_at // DAY, dtype=pl.Int32
+            ).cast(pl.Date),
+            "landed_on": pl.Series(epoch + copies.land_day, dtype=pl.Int32).cast(pl.Date),
+            "source": picked(
+                pl.Series(SOURCES), np.where(from_server, 2, np.where(mobile, 1, 0))
+            ),
+            "is_repeat": copies.is_repeat,
+            "is_conflict": copies.is_conflict,
+            "has_consent": setting.devices.has_consent[device],
+            "is_clock_future": future[copies.moment],
+        }
+    )
+    if len(own):
+        others = own.select(
+            pl.col("occurred_at").dt.date().alias("occurred_on"),
+            pl.col("received_at").dt.date().alias("received_on"),
+            pl.col("received_at").dt.date().alias("landed_on"),
+            pl.lit("server").alias("source"),
+            pl.lit(value=False).alias("is_repeat"),
+            pl.lit(value=False).alias("is_conflict"),
+            pl.lit(value=True).alias("has_consent"),
+            pl.lit(value=False).alias("is_clock_future"),
+        )
+        frame = pl.concat([frame, others])
+    return frame.group_by(pl.all(), maintain_order=True).agg(
+        pl.len().cast(pl.Int64).alias("record_count")
+    )
+
+
+def _touches(setting: Setting, day: Day, shared: pl.DataFrame) -> pl.DataFrame:
+    """Return the beginnings of visits: the only moments that carry a campaign."""
+    first = np.flatnonzero(np.diff(day.moments.visit, prepend=-1))
+    arrival = day.visits.arrival[day.moments.visit[first]]
+    campaigns = pl.Series([code for code, *_ in CAMPAIGNS])
+    campaign = np.where(arrival < len(CAMPAIGNS), arrival, NOBODY)
+    return _rows(
+        shared,
+        first,
+        channel=picked(pl.Series(ARRIVAL_CHANNELS), arrival),
+        utm_source=picked(pl.Series([row[2] for row in CAMPAIGNS]), campaign),
+        utm_medium=picked(pl.Series([row[3] for row in CAMPAIGNS]), campaign),
+        utm_campaign=picked(campaigns, campaign),
+    )
+
+
+def _exposures(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
+    where = np.flatnonzero(day.moments.name == CODE["experiment_exposure"])
+    number, arm = day.moments.target[where], day.moments.value[where]
+    first = np.cumsum([0, *(len(experiment.arms) for experiment in EXPERIMENTS)])
+    arms = pl.Series([name for experiment in EXPERIMENTS for name in experiment.arms])
+    ids = pl.Series([experiment.experiment_id for experiment in EXPERIMENTS])
+    return _rows(
+        shared,
+        where,
+        experiment_id=picked(ids, number),
+        variant=picked(arms, first[number] + arm),
+    )
+
+
+def _conversions(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
+    """Return what experiments, attribution and funnels call a goal."""
+    codes = [CODE[name] for name in GOALS]
+    where = np.flatnonzero(np.isin(day.moments.name, codes))
+    name, target = day.moments.name[where], day.moments.target[where]
+    is_conversion = name == CODE["conversion"]
+    order, booking = day.order[where], day.booking[where]
+    return _rows(
+        shared,
+        where,
+        event_name=picked(pl.Series(EVENT_NAMES), name),
+        conversion_type=picked(
+            pl.Series(CONVERSIONS), np.where(is_conversion, target, NOBODY)
+        ),
+        order_id=_numbers("ord_", order),
+        booking_id=_numbers("bkg_", booking),
+    )
+
+
+def _occasion_steps(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
+    """Return steps 2 to 4 of view, occasion, cart, purchase; a page view precedes all."""
+    moments = day.moments
+    views = (moments.name == CODE["interaction"]) & (moments.target < NOBODY)
+    views &= moments.value == 0
+    carts = moments.name == CODE["custom.add_to_cart"]
+    buys = (moments.name == CODE["conversion"]) & (moments.target == 1)
+    where = np.flatnonzero(views | carts | buys)
+    step = np.where(views[where], 2, np.where(carts[where], 3, 4))
+    occasion = day.visits.target[moments.visit[where]]
+    return _rows(
+        shared, where, step=pl.Series(step), occasion_id=numbered("occ_", occasion, 6)
+    )
+
+
+def _numbers(prefix: str, numbers: np.ndarray) -> pl.Series:
+    texts = numbered(prefix, np.maximum(numbers, 0))
+    return pl.select(pl.when(pl.Series(numbers >= 0)).then(texts)).to_series()
