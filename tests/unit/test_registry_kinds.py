@@ -1,0 +1,142 @@
+"""What each kind of definition refuses, and what may not change any more."""
+
+import datetime as dt
+
+import pytest
+
+from orchestration.registry.policies import Retention
+from orchestration.registry.problems import RegistryError
+from orchestration.registry.reading import load_registry
+from orchestration.registry.transitions import refuse_transitions
+from tests.unit.made_registry import FILES, write_registry
+
+
+def problems(directory, **changed):
+    with pytest.raises(RegistryError) as caught:
+        load_registry(write_registry(directory, **changed))
+    return str(caught.value)
+
+
+def experiment(*changes):
+    text = FILES["experiments/button.yml"]
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("variant: treatment", "variant: control"), "variant named twice: control"),
+        (
+            ("name: booked", "name: booked\n            role: secondary"),
+            "no metric has",
+        ),
+        (
+            ("starts_at: 2026-01-05T00:00:00Z\n", "\n"),
+            "has left DRAFT without starts_at",
+        ),
+        (("T00:00:00Z", "T00:00:00"), "an instant without zone"),
+        (
+            ("starts_at:", "ends_at: 2026-01-01T00:00:00Z\n        starts_at:"),
+            "is not after",
+        ),
+        (("starts_at:", "decision: fixed\n        starts_at:"), "needs ends_at"),
+        (
+            ("variant: treatment", "{variant: b, weight: 0}"),
+            "greater than or equal to 1",
+        ),
+        (("state: RUNNING", "state: running"), "DRAFT, RUNNING, PAUSED, COMPLETED"),
+        (("state: RUNNING", "state: RUNNING\n        alpha: 1.0"), "less than 1"),
+    ],
+)
+def test_an_experiment_that_does_not_hang_together_is_refused(
+    tmp_path, change, expected
+):
+    found = problems(tmp_path, experiments__button=experiment(change))
+    assert expected in found
+    assert found.startswith("experiments/button.yml:")
+
+
+@pytest.mark.parametrize("cron", ["30 6 * * *", "*/15 0-5,22 1 1-12/2 7"])
+def test_a_cron_line_is_accepted(tmp_path, cron):
+    text = FILES["reports/daily.yml"].replace("30 6 * * *", f"'{cron}'")
+    load_registry(write_registry(tmp_path, reports__daily=text))
+
+
+@pytest.mark.parametrize(
+    "cron",
+    ["@daily", "60 6 * * *", "30 6 * *", "30 6 * * 8", "30 6 0 * *", "30  6 * * *"],
+)
+def test_what_is_no_cron_line_is_refused(tmp_path, cron):
+    text = FILES["reports/daily.yml"].replace("30 6 * * *", f"'{cron}'")
+    assert "not a cron line" in problems(tmp_path, reports__daily=text)
+
+
+def test_a_purpose_without_consent_needs_another_basis(tmp_path):
+    consent = load_registry(write_registry(tmp_path)).consent()
+    assert consent.permitted([]) == ["accounting"]
+    assert consent.permitted(["analytics", "unheard_of"]) == ["accounting", "analytics"]
+
+
+def test_retention_counts_back_from_today():
+    retention = Retention.model_validate(
+        {"classes": [{"data_class": "raw_events", "days": 365, "reason": "a year"}]}
+    )
+    today = dt.date(2026, 3, 1)
+    assert retention.floor("raw_events", today=today) == dt.date(2025, 3, 1)
+    assert retention.floor("backups", today=today) is None
+
+
+def transitions(directory, *, before, after):
+    """Return what is refused when the experiment changes from one text to the other."""
+    write_registry(directory / "before", experiments__button=before)
+    write_registry(directory / "after", experiments__button=after)
+    bodies = {
+        (entry.kind, entry.id): entry.body
+        for entry in load_registry(directory / "before").entries
+    }
+    found = refuse_transitions(load_registry(directory / "after"), bodies)
+    return [str(problem) for problem in found]
+
+
+RUNNING = FILES["experiments/button.yml"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (RUNNING, RUNNING, []),
+        (RUNNING, experiment(("RUNNING", "PAUSED")), []),
+        (experiment(("RUNNING", "DRAFT")), experiment(("treatment", "other")), []),
+        (
+            RUNNING,
+            experiment(("RUNNING", "DRAFT")),
+            [
+                "experiments/button.yml:2: state: was RUNNING and cannot become DRAFT; "
+                "allowed: RUNNING, PAUSED, COMPLETED"
+            ],
+        ),
+        (
+            RUNNING,
+            experiment(("variant: treatment", "variant: other")),
+            [
+                "experiments/button.yml:4: arms: cannot change once the experiment has "
+                "left DRAFT; allowed: a new experiment"
+            ],
+        ),
+        (
+            RUNNING,
+            None,
+            [
+                "experiments/button.yml:1: was RUNNING and cannot be deleted; "
+                "allowed: state: COMPLETED"
+            ],
+        ),
+    ],
+)
+def test_an_experiment_that_left_draft_keeps_its_terms(
+    tmp_path, before, after, expected
+):
+    assert transitions(tmp_path, before=before, after=after) == expected
