@@ -44,7 +44,7 @@ check-types:
 	@$(BIN)/basedpyright
 
 check-sql:
-	@$(BIN)/sqlfluff lint --nocolor --processes 2 --disable-progress-bar dbt_project
+	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project
 
 check-tests:
 	@$(BIN)/python -m pytest --durations=0 --durations-min=1 -q tests/unit tests/house
@@ -57,7 +57,7 @@ bench: setup  ## ratios against peers, measured here
 
 fix: setup  ## format and repair what can be repaired
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
-	@$(BIN)/sqlfluff fix --force --quiet --processes 2 dbt_project
+	@$(BIN)/sqlfluff fix --force --quiet dbt_project
 
 build: setup  ## all models, on the warehouse as it is
 	@$(WITHIN) dbt build --project-dir dbt_project
