@@ -142,7 +142,7 @@ class Clocks:
             _refuse("/received_at", "at most a day ahead of the load")
         else:
             if sent is not None:
-                occurred = received - (sent - occurred)
+                occurred = _corrected(occurred, sent, received)
             is_future = occurred > received + CLOCK_TOLERANCE
             if is_future:
                 if occurred > received + FUTURE_LIMIT:
@@ -161,6 +161,15 @@ class Clocks:
         if delay <= 0:
             return "on_time"
         return "late" if delay <= self._days_late_allowed else "too_late"
+
+
+def _corrected(occurred: datetime, sent: datetime, received: datetime) -> datetime:
+    """Return when it happened by the receiver's clock."""
+    try:
+        return received - (sent - occurred)
+    except OverflowError:
+        expected = "within the calendar of the other two"
+        raise RejectedError(Reason.IMPOSSIBLE_TIME, "/sent_at", expected) from None
 
 
 def _refuse(pointer: str, expected: str) -> None:

@@ -17,6 +17,10 @@ from typing import NamedTuple
 import zstandard
 
 EVENT_NAMES = ["page_view", "click", "search_performed", "conversion", "custom.thing"]
+DEMANDING = [
+    *("scroll", "web_vital", "http_request", "interaction", "conversion"),
+    *("chat_message_sent", "custom.thing", "no_such_event"),
+]
 
 # JSON texts for a value, most of which no column, contract or JSON reader likes.
 VALUES = [
@@ -45,6 +49,24 @@ TIMES = [
     *("2026-01-01T10:00:00.1234567890123Z", "2026-01-01T10:00:00Z\u0000", "   "),
     *("1969-12-31T23:59:59Z", "2038-01-19T03:14:08Z", "294277-01-01T00:00:00Z"),
 ]
+
+# Properties of which some suit some events, and most suit none.
+PROPERTIES = {
+    "scroll_depth": [50, 101, -1, "75", "deep", None, [50]],
+    "metric_name": ["LCP", "FID", 7],
+    "metric_value": [1.5, -1, 1e300, "2500", True],
+    "status_code": [200, 99, 1e9, "404", 2**63],
+    "interaction_type": ["view", "stare", "", None],
+    "occasion_id": ["o-1", "", "x" * 600, 5],
+    "conversion_type": ["purchase", "", "x" * 200],
+    "value": [99.99, -5, 0.001, 1e15, "much", "12,50"],
+    "currency": ["EUR", "euro", "JPY", "XXX", None],
+    "chat_id": ["c1", None],
+    "text": ["see you at eight"],
+    "password": ["hunter2"],
+    "card_number": ["4111111111111111"],
+    "note": ["write to a@example.com", "x" * 3000, {"deep": {"er": ["\0"]}}],
+}
 
 # Bytes that break text wherever they stand.
 CRUMBS = [
@@ -134,6 +156,18 @@ def bad_keys(choose: random.Random) -> Malformed:
                 ]
             ) or [("kept", "1")]
         lines.append(_object(pairs))
+    return Malformed("", "\n".join(lines).encode(), "ndjson", len(lines), False)
+
+
+def bad_properties(choose: random.Random) -> Malformed:
+    """JSON lines whose properties suit another event, or none."""
+    lines = []
+    for _ in range(choose.randint(1, 4)):
+        names = choose.sample(list(PROPERTIES), choose.randint(1, 6))
+        good = event(choose)
+        good["event_name"] = choose.choice(DEMANDING)
+        good["properties"] = {name: choose.choice(PROPERTIES[name]) for name in names}
+        lines.append(json.dumps(good))
     return Malformed("", "\n".join(lines).encode(), "ndjson", len(lines), False)
 
 
@@ -229,7 +263,7 @@ KINDS: list[Callable[[random.Random], Malformed]] = [
     *(bad_values, bad_times, bad_keys, bad_values, mutated_lines, bad_elements),
     *(mutated_lines, mutated_documents, mixed_encodings, unknown_files, packed_files),
     *(csv_files, csv_cells, log_files, bad_values, bad_times, mutated_lines),
-    *(packed_files, parquet_files, unknown_files),
+    *(packed_files, parquet_files, unknown_files, bad_properties),
 ]
 
 
