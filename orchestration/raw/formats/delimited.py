@@ -155,7 +155,8 @@ class _OpenRow:
             self._pieces.append(raw)
         if quotes is None:
             self._size += len(raw) + 1
-            self.is_open = self._ends_open(raw)
+            if not self.is_open or b'"' in raw:
+                self.is_open = self._ends_open(raw)
         else:
             self._size += RECORD_LIMIT + 2
             self.is_open ^= quotes % 2 == 1
