@@ -152,6 +152,8 @@ def history(chance):
                     event_id=f"e{number}-{index}",
                     occurred_at=moment,
                     device_id=f"d{number}",
+                    source=chance.choice(["web", "app"]),
+                    source_sequence=chance.choice([None, -index]),
                     user_id=chance.choice([None, None, None, "u1", "u2"]),
                     is_interactive=chance.random() < 0.8,
                     is_bot=chance.random() < 0.1,

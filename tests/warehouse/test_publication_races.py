@@ -105,6 +105,7 @@ def test_racing_publishers_publish_once(race, database, connection):
         publisher.start()
     for publisher in publishers:
         publisher.join()
+    assert len(outcomes) == 3
     assert sum(outcome.publication_id is not None for outcome in outcomes) == 1
     assert seen(connection, TORN) == [(150, race, race)]
 
