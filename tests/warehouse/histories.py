@@ -96,8 +96,12 @@ def remove(connection: psycopg.Connection, events: Sequence[Event]) -> None:
         _touch(connection, load_id, events)
 
 
-def begin_build(connection: psycopg.Connection, *, is_full: bool = False) -> int:
-    """Claim what is unsettled and prepare identity; return the build's id."""
+def begin_build(
+    connection: psycopg.Connection, *, is_full: bool = False
+) -> tuple[int, list[date]]:
+    """Claim what is unsettled and prepare identity; return the build and its days."""
+    # A transaction that a query left open would keep our locks from dbt for ever.
+    connection.commit()
     with connection.transaction():
         row = connection.execute(
             "insert into ops.builds (run_id, is_full_selection) values ('test', true) "
@@ -118,7 +122,8 @@ def begin_build(connection: psycopg.Connection, *, is_full: bool = False) -> int
             timezone="UTC",
             is_full=is_full,
         )
-    return build_id
+        days = build_days(connection, build_id=build_id, timezone="UTC")
+    return build_id, days
 
 
 def end_build(connection: psycopg.Connection, *, build_id: int) -> None:
@@ -138,8 +143,7 @@ def build(
     is_full: bool = False,
 ) -> int:
     """Run one whole build as the transform stage does; return its id."""
-    build_id = begin_build(connection, is_full=is_full)
-    days = build_days(connection, build_id=build_id, timezone="UTC")
+    build_id, days = begin_build(connection, is_full=is_full)
     run_dbt(url, build_id=build_id, days=days, select=select, is_full=is_full)
     end_build(connection, build_id=build_id)
     return build_id
@@ -198,7 +202,8 @@ def _artifacts() -> str:
 
 def manifest_of(url: str) -> Manifest:
     """Return the parsed project, aimed at the database of `url`."""
-    parsed = parse_once()
+    # A copy, since dbt marks in its nodes what it has compiled.
+    parsed = parse_once().deepcopy()
     database = urlsplit(url).path.lstrip("/")
     for node in (*parsed.nodes.values(), *parsed.sources.values()):
         if node.relation_name:

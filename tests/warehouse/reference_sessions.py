@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from tests.warehouse.histories import Event
 
@@ -115,13 +116,14 @@ def session_row(session: Session, doubles: Set[int]) -> dict[str, object]:
         or len(views) >= 2
         or conversions >= 1,
         "is_single_page_bounce": len(views) == 1 and len(interactive) == 1,
+        "client_session_id": min(clients, default=None),
         "client_session_count": len(clients),
     }
 
 
-def person_day_rows(events: Sequence[Event]) -> dict[tuple[date, str], dict[str, int]]:
+def person_day_rows(events: Sequence[Event]) -> dict[tuple[date, str], dict[str, Any]]:
     """Return what `person_days` must hold: counts by day and person."""
-    rows: dict[tuple[date, str], dict[str, int]] = {}
+    rows: dict[tuple[date, str], dict[str, Any]] = {}
     owners = owner_by_event(events)
     doubles = double_views(events)
     for event in events:
@@ -130,12 +132,11 @@ def person_day_rows(events: Sequence[Event]) -> dict[tuple[date, str], dict[str,
         owner = event.user_id or owners.get(event.event_id)
         if owner is None and event.device_id is None:
             continue
-        person = (
-            hashed_key("user", owner)
-            if owner
-            else hashed_key("device", event.device_id)
-        )
+        device = None if owner else event.device_id
+        person = hashed_key("user", owner) if owner else hashed_key("device", device)
         row = rows.setdefault((event.occurred_on, person), defaultdict(int))
+        row["owner"], row["device"] = owner, device
+        row["any_interactive"] |= event.is_interactive
         row["event_count"] += 1
         if id(event) not in doubles:
             row["interactive_event_count"] += event.is_interactive

@@ -80,13 +80,27 @@ def assert_sessions_match(connection, events):
 
 def assert_person_days_match(connection, events):
     rows = connection.execute(
-        "select day, person_id, event_count, interactive_event_count, view_count, "
-        "conversion_count, error_count from marts.person_days"
-    )
-    names = [column.name for column in rows.description[2:]]
-    found = {(row[0], row[1]): dict(zip(names, row[2:], strict=True)) for row in rows}
+        "select day, person_id, user_id, device_id, event_count, "
+        "interactive_event_count, view_count, conversion_count, error_count, is_active "
+        "from marts.person_days"
+    ).fetchall()
     connection.commit()
-    assert found == person_day_rows(events)
+    expected = {
+        (
+            day,
+            person,
+            row["owner"],
+            row["device"],
+            row["event_count"],
+            row["interactive_event_count"],
+            row["view_count"],
+            row["conversion_count"],
+            row["error_count"],
+            bool(row["any_interactive"]),
+        )
+        for (day, person), row in person_day_rows(events).items()
+    }
+    assert set(rows) == expected
 
 
 @pytest.mark.parametrize("seed", range(3))
