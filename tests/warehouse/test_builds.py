@@ -122,9 +122,9 @@ def test_incremental_builds_equal_a_build_from_nothing(project, database, connec
     assert doubled(connection) == incremental == rows(connection, RECOUNT)
 
 
-def test_a_planned_model_that_dbt_did_not_report_fails_the_build(project, database):
+def test_a_planned_model_that_dbt_did_not_report_fails_the_build(project):
     manifest = load_manifest(project)
-    statuses = {key: "success" for key in manifest["nodes"]}
+    statuses = dict.fromkeys(manifest["nodes"], "success")
     assert failure_of(manifest, statuses, is_full=True) is None
     del statuses["model.daybook.totals"]
     assert failure_of(manifest, statuses, is_full=True) == "totals (not built)"
