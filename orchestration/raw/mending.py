@@ -57,11 +57,12 @@ class Mender:
         if record.value.get("consent") == []:
             return None
         known |= record.value
-        value: Any = screened(record.value)
+        sent = dict(record.value)
+        is_cut = self._truncate(sent)
+        value: Any = screened(sent)
         envelope, has_violation = self._envelope(value, known)
-        purposes = envelope.consent
-        if purposes is None:
-            purposes = self._preparation.default_purposes
+        has_violation |= is_cut
+        purposes = self._preparation.purposes_of(envelope.consent)
         if not purposes:
             return None
         contract, envelope.event_name = self._preparation.contract_of(
@@ -69,7 +70,7 @@ class Mender:
         )
         known["contract_version"] = contract.version
         known["event_name"] = envelope.event_name
-        return self._judge(envelope, contract, sorted(set(purposes)), has_violation)
+        return self._judge(envelope, contract, purposes, has_violation)
 
     def raw(self, value: object) -> bytes:
         """Return a record that came without its bytes as JSON."""

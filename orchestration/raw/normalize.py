@@ -21,7 +21,7 @@ from orchestration.raw.preparing import Preparation, Value
 from orchestration.raw.reasons import Reason, RejectedError
 from orchestration.raw.records import EVENT_COLUMNS, Batch, Record, SetAside
 from orchestration.raw.rows import RowMaker, fill_identities
-from orchestration.raw.screening import DEPTH
+from orchestration.raw.screening import screened
 from orchestration.raw.sensitive import is_suspect, is_suspect_json
 from orchestration.raw.sources import Source
 
@@ -134,15 +134,15 @@ class Normalizer:
         if preparation.prepare is not None:
             value = preparation.prepare(value)
         envelope = _convert(value, Envelope)
-        purposes = envelope.consent
-        if purposes is None:
-            purposes = preparation.default_purposes
-        elif len(purposes) > 1:
-            purposes = sorted(set(purposes))
+        purposes = preparation.purposes_of(envelope.consent)
         if not purposes:
             return None
         contract, envelope.event_name = preparation.contract_of(envelope.event_name)
-        properties = envelope.properties or {}
+        properties = envelope.properties
+        if properties is None:
+            properties = {}
+        elif type(properties) is not dict:
+            raise _UnusualError
         if envelope.page_title is not None:
             properties = {**properties, PAGE_TITLE: envelope.page_title}
             envelope.page_title = None
@@ -236,21 +236,31 @@ def _checked(contract: Contract, properties: Value) -> bytes:
     if not (contract.is_open or contract.known >= properties.keys()):
         raise _UnusualError
     contract.validate(properties)
+    if contract.is_open:
+        watched = list(properties.values())
+    elif contract.watched.isdisjoint(properties):
+        watched = []
+    else:
+        watched = [properties[name] for name in contract.watched & properties.keys()]
     text = _encode(properties)
-    if contract.is_open or not contract.watched.isdisjoint(properties):
-        _look_closer(contract, properties, text)
+    if watched:
+        _look_closer(watched, text, is_open=contract.is_open)
+    # What is no number is encoded as null, and a null meets no contract.
+    if b"null" in text:
+        raise _UnusualError
     return text
 
 
-def _look_closer(contract: Contract, properties: Value, text: bytes) -> None:
-    """Give up if what nobody declared may hold something personal, or nests deep."""
-    watched = [properties[name] for name in contract.watched & properties.keys()]
-    if not contract.is_open and all(type(item) is str for item in watched):
-        is_unusual = any(is_suspect(str(item)) for item in watched)
-    else:
-        depth = text.count(b"{") + text.count(b"[")
-        is_unusual = depth > DEPTH or is_suspect_json(text)
-    if is_unusual:
+def _look_closer(watched: list[object], text: bytes, *, is_open: bool) -> None:
+    """Give up if what nobody declared holds anything personal or unstorable."""
+    is_all_text = True
+    for item in watched:
+        if type(item) is not str:
+            is_all_text = False
+            screened(item)
+        elif not is_open and is_suspect(item):
+            raise _UnusualError
+    if (is_open or not is_all_text) and is_suspect_json(text):
         raise _UnusualError
 
 

@@ -35,8 +35,10 @@ class Preparation:
     ) -> None:
         self.source = source
         self.contracts = contracts
-        self.default_purposes = (
-            [] if source.consent.basis == "consent" else sorted(source.consent.purposes)
+        self._default_purposes = (
+            []
+            if source.consent.basis == "consent"
+            else sorted(set(source.consent.purposes))
         )
         self._zone = ZoneInfo(source.timezone)
         self.mapper = (
@@ -66,6 +68,12 @@ class Preparation:
                     pointer=f"/{name}",
                 )
         return envelope
+
+    def purposes_of(self, consent: list[str] | None) -> list[str]:
+        """Return what an event may be used for; none is an empty list."""
+        if consent is None:
+            return self._default_purposes
+        return consent if len(consent) <= 1 else sorted(set(consent))
 
     def with_currency(self, properties: Value) -> Value:
         """Return the properties with the source's currency where they name none."""

@@ -137,7 +137,9 @@ class RowMaker:
     def _occurred_at(self, envelope: Envelope) -> datetime:
         occurred = envelope.occurred_at
         if occurred is not None:
-            return to_utc(occurred, self._zone)
+            # The payload hash is about the instant, however it was written.
+            envelope.occurred_at = to_utc(occurred, self._zone)
+            return envelope.occurred_at
         if self._default_time is None:
             raise RejectedError(
                 Reason.MISSING_REQUIRED, "/occurred_at", "an instant of ISO 8601"

@@ -86,11 +86,8 @@ Expression = Annotated[
     Discriminator(
         _kind_of_expression,
         custom_error_type="expression",
-        custom_error_message="not an expression",
-        custom_error_context={
-            "expected": "a path, a list of paths, {value: …}, "
-            "{field: …, words: {…}}, {pseudonym: […]}"
-        },
+        custom_error_message="not an expression; allowed: a path, [path, …], "
+        "{value: …}, {field: …, words: {…}}, {pseudonym: […]}",
     ),
 ]
 
