@@ -19,7 +19,21 @@ MOST_VISITORS = 4_000
 MONTHS = {
     f"{number:02}": name
     for number, name in enumerate(
-        "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1
+        [
+            "Jan",
+            "Feb",
+            "Mar",
+            "Apr",
+            "May",
+            "Jun",
+            "Jul",
+            "Aug",
+            "Sep",
+            "Oct",
+            "Nov",
+            "Dec",
+        ],
+        1,
     )
 }
 PATHS = pl.Series(
@@ -71,8 +85,7 @@ class AccessLog:
         path = path[index]
         facts = facts_of_strangers(
             requests,
-            first_device=self.first_device,
-            first_person=len(self.setting.people.kind),
+            first=self._first(),
             source=ACCESS_LOG,
             names=np.full(len(index), CODE["http_request"]),
             pages=self.first_path + path,
@@ -82,6 +95,9 @@ class AccessLog:
         if world.troubles.malformed:
             lines.append(BROKEN)
         return facts, lines
+
+    def _first(self) -> tuple[int, int]:
+        return self.first_device, len(self.setting.people.kind) + self.first_device
 
     def _lines(self, requests: Requests, path: np.ndarray) -> list[bytes]:
         order = np.argsort(requests.at, kind="stable")
@@ -98,11 +114,22 @@ class AccessLog:
         time = pl.col("time").str
         texts = frame.select(
             joined(
-                pl.col("address"), " - - [", time.slice(8, 2), "/",
-                time.slice(5, 2).replace(MONTHS), "/", time.slice(0, 4), ":",
-                time.slice(11, 8), ' +0000] "GET ', pl.col("path"),
-                ' HTTP/1.1" 200 ', pl.col("size").cast(pl.String), ' "-" "',
-                pl.col("agent"), '"',
+                pl.col("address"),
+                " - - [",
+                time.slice(8, 2),
+                "/",
+                time.slice(5, 2).replace(MONTHS),
+                "/",
+                time.slice(0, 4),
+                ":",
+                time.slice(11, 8),
+                ' +0000] "GET ',
+                pl.col("path"),
+                ' HTTP/1.1" 200 ',
+                pl.col("size").cast(pl.String),
+                ' "-" "',
+                pl.col("agent"),
+                '"',
             )
         ).to_series()
         return [text.encode() for text in texts]

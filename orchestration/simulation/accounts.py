@@ -3,16 +3,8 @@
 import numpy as np
 import polars as pl
 
-from orchestration.simulation.bookings import (
-    ACCEPTED,
-    CANCELLED_BY_CUSTOMER,
-    CANCELLED_BY_PROVIDER,
-    COMPLETED,
-    DECLINED,
-    EXPIRED,
-    NO_SHOW,
-    Bookings,
-)
+from orchestration.simulation.app_money import payout_amounts
+from orchestration.simulation.bookings import Bookings
 from orchestration.simulation.catalogue import CAMPAIGNS, CURRENCIES, SITES
 from orchestration.simulation.days import Planner
 from orchestration.simulation.experiments import EXPERIMENTS
@@ -24,18 +16,10 @@ from orchestration.simulation.services import (
     SLOW_LENGTH,
 )
 from orchestration.simulation.setting import Setting
-from orchestration.simulation.texts import numbered, picked
+from orchestration.simulation.texts import instants_before, numbered, picked, repeated
 from orchestration.simulation.truth import Truth
 from orchestration.simulation.utilisation import utilisation_of
 from orchestration.simulation.visits import DROP_DAY
-
-ENDINGS = {
-    COMPLETED: "completed",
-    CANCELLED_BY_CUSTOMER: "cancelled_by_customer",
-    CANCELLED_BY_PROVIDER: "cancelled_by_provider",
-    NO_SHOW: "no_show",
-}
-DECISIONS = {ACCEPTED: "accepted", DECLINED: "declined", EXPIRED: "expired"}
 
 
 def tables_of_truth(planner: Planner, truth: Truth) -> None:
@@ -46,33 +30,12 @@ def tables_of_truth(planner: Planner, truth: Truth) -> None:
     truth.add("bookings", bookings)
     truth.add("orders", orders)
     truth.add("money_daily", money_daily(bookings, orders))
+    truth.add("payouts", payouts_of(planner))
     truth.add("utilisation", utilisation_of(planner.bookings))
     truth.add("devices", devices_of(setting))
     truth.add("anomalies", anomalies_of(setting))
     truth.add("experiments", experiments_of(truth))
     truth.add("funnel_persons", funnel_of(setting, bookings))
-
-
-def instants_before(times: np.ndarray, end: int) -> pl.Series:
-    """Return times as instants, null where they have not come yet."""
-    column = pl.Series(times)
-    happened = (column >= 0) & (column < end)
-    instant = column.cast(pl.Datetime("us", "UTC"))
-    return pl.select(pl.when(happened).then(instant)).to_series()
-
-
-def state_of(bookings: Bookings, end: int) -> pl.Series:
-    """Return the state of every booking at the end."""
-    table = bookings.table
-    state = np.full(len(table), "requested", dtype=object)
-    for code, name in DECISIONS.items():
-        state[(table["decision"] == code) & (table["decided_at"] < end)] = name
-    paid = (table["paid_at"] >= 0) & (table["paid_at"] < end)
-    state[paid] = "paid"
-    for code, name in ENDINGS.items():
-        ended = (table["ended_at"] >= 0) & (table["ended_at"] < end)
-        state[(table["ending"] == code) & ended] = name
-    return pl.Series(state, dtype=pl.String)
 
 
 def bookings_at_end(bookings: Bookings) -> pl.DataFrame:
@@ -83,7 +46,11 @@ def bookings_at_end(bookings: Bookings) -> pl.DataFrame:
     columns = {
         name: instants_before(table[name], end)
         for name in (
-            "requested_at", "decided_at", "paid_at", "ended_at", "refunded_at",
+            "requested_at",
+            "decided_at",
+            "paid_at",
+            "ended_at",
+            "refunded_at",
             "reviewed_at",
         )
     }
@@ -97,7 +64,7 @@ def bookings_at_end(bookings: Bookings) -> pl.DataFrame:
             "provider_id": numbered("prv_", provider, 6),
             "listing_id": numbered("lst_", table["listing"], 6),
             "vertical": picked(pl.Series(SITES), catalogue.provider_site[provider]),
-            "state": state_of(bookings, end),
+            "state": bookings.states(),
             **columns,
             "starts_at": pl.Series(table["starts_at"]).cast(pl.Datetime("us", "UTC")),
             "ends_at": pl.Series(table["ends_at"]).cast(pl.Datetime("us", "UTC")),
@@ -111,8 +78,11 @@ def bookings_at_end(bookings: Bookings) -> pl.DataFrame:
                 pl.Series(CURRENCIES), catalogue.provider_currency[provider]
             ),
             "utm_campaign": picked(codes, table["campaign"]),
-            "rating": pl.Series(np.where(reviewed, table["rating"], 0)).replace(0, None),
+            "rating": pl.Series(np.where(reviewed, table["rating"], 0)).replace(
+                0, None
+            ),
             "has_event": table["has_event"] == 1,
+            "is_deleted": bookings.is_tidied(),
             "is_test": setting.people.is_test[table["customer"]],
         }
     )
@@ -125,7 +95,9 @@ def orders_at_end(planner: Planner) -> pl.DataFrame:
     minor = table["quantity"] * table["price"]
     refunded = planner.orders.refunded_at()
     starts = setting.catalogue.occasion_starts[table["occasion"]]
-    took_place = (starts < end) & (~setting.catalogue.occasion_cancelled[table["occasion"]])
+    took_place = (starts < end) & (
+        ~setting.catalogue.occasion_cancelled[table["occasion"]]
+    )
     return pl.DataFrame(
         {
             "order_id": numbered("ord_", np.arange(len(table))),
@@ -136,7 +108,7 @@ def orders_at_end(planner: Planner) -> pl.DataFrame:
             "attended_count": np.where(took_place, table["came"], 0),
             "took_place": took_place,
             "charged_minor": minor,
-            "currency": pl.Series(["EUR"]).gather(np.zeros(len(table), dtype=np.int64)),
+            "currency": repeated("EUR", len(table)),
             "refunded_at": instants_before(refunded, end),
             "refund_minor": np.where((refunded >= 0) & (refunded < end), minor, 0),
             "is_test": setting.people.is_test[table["buyer"]],
@@ -153,7 +125,9 @@ def money_daily(bookings: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
         ("booking_refunded", bookings, "refunded_at", "refund_minor"),
         (
             "booking_served",
-            bookings.filter(pl.col("state") == "completed"), "ends_at", "charged_minor",
+            bookings.filter(pl.col("state") == "completed"),
+            "ends_at",
+            "charged_minor",
         ),
         ("order_paid", orders, "purchased_at", "charged_minor"),
         ("order_refunded", orders, "refunded_at", "refund_minor"),
@@ -176,6 +150,19 @@ def money_daily(bookings: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
 def _accepted(bookings: pl.DataFrame) -> pl.DataFrame:
     refused = pl.col("state").is_in(["requested", "declined", "expired"])
     return bookings.filter(~refused)
+
+
+def payouts_of(planner: Planner) -> pl.DataFrame:
+    """Return the payouts in minor units; those that are a cent off say so."""
+    return (
+        payout_amounts(planner)
+        .with_columns(
+            pl.concat_str(
+                pl.lit("prv_"), pl.col("provider").cast(pl.String).str.zfill(6)
+            ).alias("provider_id")
+        )
+        .drop("provider")
+    )
 
 
 def devices_of(setting: Setting) -> pl.DataFrame:
@@ -204,7 +191,12 @@ def anomalies_of(setting: Setting) -> pl.DataFrame:
     """Return what was planted on purpose and should be noticed."""
     world = setting.world
     rows = [
-        ("volume_drop", world.start_of(DROP_DAY), world.start_of(DROP_DAY + 1), "visits"),
+        (
+            "volume_drop",
+            world.start_of(DROP_DAY),
+            world.start_of(DROP_DAY + 1),
+            "visits",
+        ),
         (
             "slow_endpoint",
             world.start_of(SLOW_DAY) + SLOW_FROM,
@@ -231,7 +223,9 @@ def experiments_of(truth: Truth) -> pl.DataFrame:
         pl.col("occurred_at").min().alias("exposed_at"),
     )
     crossed = (
-        arms.filter(pl.col("arm_count") > 1).group_by("experiment_id").len("crossed_count")
+        arms.filter(pl.col("arm_count") > 1)
+        .group_by("experiment_id")
+        .len("crossed_count")
     )
     parts = []
     for experiment in EXPERIMENTS:
@@ -241,10 +235,13 @@ def experiments_of(truth: Truth) -> pl.DataFrame:
         )
         reached = goals.filter("is_counted").filter(_is_goal(experiment.goal))
         later = mine.join(
-            reached.select("person", pl.col("occurred_at").alias("goal_at")), on="person"
+            reached.select("person", pl.col("occurred_at").alias("goal_at")),
+            on="person",
         ).filter(pl.col("goal_at") > pl.col("exposed_at"))
-        converted = later.select("person").unique().with_columns(
-            pl.lit(value=True).alias("converts")
+        converted = (
+            later.select("person")
+            .unique()
+            .with_columns(pl.lit(value=True).alias("converts"))
         )
         parts.append(
             mine.join(converted, on="person", how="left")

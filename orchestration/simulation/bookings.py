@@ -5,17 +5,27 @@ after the end of the world has simply not happened yet.
 """
 
 import numpy as np
+import polars as pl
 
 from orchestration.simulation.catalogue import CAMPAIGNS, SLOT_MINUTES, SLOT_STEP
 from orchestration.simulation.moments import Moments
 from orchestration.simulation.people import CUSTOMER, NOBODY
 from orchestration.simulation.setting import Setting
 from orchestration.simulation.tables import Growing
-from orchestration.simulation.visits import Progress, Visits
+from orchestration.simulation.visits import Visits
 from orchestration.simulation.world import CODE, DAY, HOUR, MINUTE, SECOND
 
 PENDING, ACCEPTED, DECLINED, EXPIRED = range(4)
 OPEN, COMPLETED, CANCELLED_BY_CUSTOMER, CANCELLED_BY_PROVIDER, NO_SHOW = range(5)
+DECISIONS = {ACCEPTED: "accepted", DECLINED: "declined", EXPIRED: "expired"}
+ENDINGS = {
+    COMPLETED: "completed",
+    CANCELLED_BY_CUSTOMER: "cancelled_by_customer",
+    CANCELLED_BY_PROVIDER: "cancelled_by_provider",
+    NO_SHOW: "no_show",
+}
+# How long a declined request stays before somebody tidies up and deletes it.
+TIDY_AFTER = 3 * DAY
 ANSWER_TIME = 72 * HOUR
 HORIZON = 46
 BLOCK = 180
@@ -30,10 +40,30 @@ class Bookings:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.table = Growing(
-            "customer", "provider", "listing", "visit", "requested_at", "starts_at",
-            "ends_at", "list_price", "discount", "total", "fee", "tax", "campaign",
-            "has_event", "decision", "decided_at", "paid_at", "failed_at", "ending",
-            "ended_at", "refunded_at", "refund", "rating", "reviewed_at",
+            "customer",
+            "provider",
+            "listing",
+            "visit",
+            "requested_at",
+            "starts_at",
+            "ends_at",
+            "list_price",
+            "discount",
+            "total",
+            "fee",
+            "tax",
+            "campaign",
+            "has_event",
+            "decision",
+            "decided_at",
+            "paid_at",
+            "failed_at",
+            "ending",
+            "ended_at",
+            "refunded_at",
+            "refund",
+            "rating",
+            "reviewed_at",
         )
         shape = (len(setting.catalogue.provider_site), setting.world.days + HORIZON, 12)
         self._is_taken = np.zeros(shape, dtype=bool)
@@ -76,7 +106,9 @@ class Bookings:
         self._book(
             day,
             customer=dice.choice(known, count),
-            listing=dice.integers(0, len(self.setting.catalogue.listing_provider), count),
+            listing=dice.integers(
+                0, len(self.setting.catalogue.listing_provider), count
+            ),
             requested_at=start + dice.integers(8 * 3600, 18 * 3600, count) * SECOND,
             visit=NOBODY,
             campaign=NOBODY,
@@ -84,7 +116,9 @@ class Bookings:
             dice=dice,
         )
 
-    def _book(self, day: int, *, dice: np.random.Generator, **columns: object) -> np.ndarray:
+    def _book(
+        self, day: int, *, dice: np.random.Generator, **columns: object
+    ) -> np.ndarray:
         catalogue = self.setting.catalogue
         listing = columns["listing"]
         count = len(listing)
@@ -153,9 +187,7 @@ class Bookings:
         moved = draw > 0.985
         return np.where(moved, starts_at - starts_at % DAY + 18 * HOUR, starts_at)
 
-    def decide(
-        self, day: int, visits: Visits, progress: Progress
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def decide(self, day: int, visits: Visits) -> tuple[np.ndarray, np.ndarray]:
         """Match open requests with the visits of their providers.
 
         Returns the bookings decided and the visit in which each is; those whose time
@@ -241,6 +273,26 @@ class Bookings:
         table["rating"][number] = np.where(reviews, rating, 0)
         after = ended_at + dice.integers(1, 48, count) * HOUR
         table["reviewed_at"][number] = np.where(reviews, after, -1)
+
+    def states(self) -> pl.Series:
+        """Return the state of every booking at the end of the world."""
+        table, end = self.table, self.setting.world.end
+        state = np.full(len(table), "requested", dtype=object)
+        for code, name in DECISIONS.items():
+            state[(table["decision"] == code) & (table["decided_at"] < end)] = name
+        state[(table["paid_at"] >= 0) & (table["paid_at"] < end)] = "paid"
+        ended = (table["ended_at"] >= 0) & (table["ended_at"] < end)
+        for code, name in ENDINGS.items():
+            state[(table["ending"] == code) & ended] = name
+        return pl.Series(state, dtype=pl.String)
+
+    def is_tidied(self) -> np.ndarray:
+        """Tell which bookings have been deleted: some of those declined."""
+        declined = (self.table["decision"] == DECLINED) & (
+            np.arange(len(self.table)) % 5 == 0
+        )
+        end = self.setting.world.end
+        return declined & (self.table["decided_at"] + TIDY_AFTER < end)
 
 
 def _part(room: np.ndarray, share: np.ndarray) -> np.ndarray:

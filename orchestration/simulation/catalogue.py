@@ -1,4 +1,4 @@
-"""What the five sites offer: pages, services, listings, occasions, campaigns, articles."""
+"""What the five sites offer: pages, services, listings, occasions, campaigns."""
 
 from dataclasses import dataclass
 

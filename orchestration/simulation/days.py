@@ -1,4 +1,4 @@
-"""One planned day: all its visits and moments, who is behind each, and when it lands."""
+"""One planned day: its visits and moments, who is behind each, when each lands."""
 
 from dataclasses import dataclass, fields
 
@@ -14,12 +14,13 @@ from orchestration.simulation.scenes import (
     lay_out_bookings,
     lay_out_experiments,
     lay_out_extras,
-    lay_out_idling,
     lay_out_identity,
+    lay_out_idling,
     lay_out_occasions,
     tell_users,
 )
 from orchestration.simulation.setting import Setting
+from orchestration.simulation.tables import Growing
 from orchestration.simulation.visits import Progress, Visits, draw_visits
 from orchestration.simulation.world import (
     CODE,
@@ -75,6 +76,9 @@ class Planner:
         self.progress = Progress.at_start(setting.people, setting.devices)
         self.bookings = Bookings(setting)
         self.orders = Orders(setting)
+        self.messages = Growing(
+            "conversation", "sender", "recipient", "length", "sent_at"
+        )
 
     def plan(self, day: int) -> Day:
         """Plan one day; days must be planned in order."""
@@ -82,6 +86,7 @@ class Planner:
         number = self.bookings.request(day, visits, moments)
         order = self.orders.buy(day, visits, moments)
         self._tell_joined(moments)
+        self._note_messages(visits, moments)
         parts = [(visits, moments, number, order)]
         parts += [self._providers(day), self._kiosks(day)]
         return self._joined(day, [part for part in parts if len(part[0])])
@@ -93,13 +98,11 @@ class Planner:
         layout = Layout()
         lay_out_idling(setting, visits, layout, dice)
         lay_out_identity(visits, layout, dice)
-        lay_out_bookings(setting, visits, layout, dice)
+        lay_out_bookings(visits, layout, dice)
         lay_out_occasions(setting, visits, layout, dice)
         lay_out_extras(visits, layout, dice)
         lay_out_experiments(setting, day, visits, layout)
-        moments = lay_out_time(
-            setting, self.progress, visits, layout.ordered(), dice
-        )
+        moments = lay_out_time(setting, self.progress, visits, layout.ordered(), dice)
         tell_users(setting, visits, moments)
         return visits, moments
 
@@ -108,6 +111,20 @@ class Planner:
         new = np.flatnonzero(moments.name == CODE["user_registered"])
         self.setting.people.joined_at[moments.user[new]] = moments.at[new]
 
+    def _note_messages(self, visits: Visits, moments: Moments) -> None:
+        """Note who wrote to whom, as far as they have an account."""
+        said = (moments.name == CODE["chat_message_sent"]) & (moments.user != NOBODY)
+        where = np.flatnonzero(said)
+        conversation = visits.number[moments.visit[where]]
+        providers = self.setting.catalogue.provider_person
+        self.messages.append(
+            conversation=conversation,
+            sender=moments.user[where],
+            recipient=providers[conversation % len(providers)],
+            length=moments.value[where],
+            sent_at=moments.at[where],
+        )
+
     def _providers(self, day: int) -> tuple[Visits, Moments, np.ndarray, np.ndarray]:
         """Let providers come by, answer requests and drift on."""
         setting = self.setting
@@ -115,14 +132,14 @@ class Planner:
         dice = setting.world.dice("provider scenes", day)
         layout = Layout()
         lay_out_idling(setting, visits, layout, dice)
-        number, visit = self.bookings.decide(day, visits, self.progress)
+        number, visit = self.bookings.decide(day, visits)
         accepts = dice.random(len(number)) < 0.85
         key = 0.3 + dice.random(len(number)) / 10
-        layout.add(visit[accepts], key[accepts], "booking_completed", value=number[accepts])
-        layout.add(visit[~accepts], key[~accepts], "click", target=number[~accepts])
-        moments = lay_out_time(
-            setting, self.progress, visits, layout.ordered(), dice
+        layout.add(
+            visit[accepts], key[accepts], "booking_completed", value=number[accepts]
         )
+        layout.add(visit[~accepts], key[~accepts], "click", target=number[~accepts])
+        moments = lay_out_time(setting, self.progress, visits, layout.ordered(), dice)
         tell_users(setting, visits, moments)
 
         booking = np.full(len(moments), NOBODY)

@@ -1,6 +1,6 @@
 """Deliveries: what arrives of each moment, how often, when and in which day's files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -29,6 +29,10 @@ class Deliveries:
     is_repeat: np.ndarray
     is_conflict: np.ndarray
 
+    def at(self, index: np.ndarray) -> "Deliveries":
+        """Return the copies at an index."""
+        return Deliveries(*(getattr(self, name.name)[index] for name in fields(self)))
+
 
 def deliver(setting: Setting, day: Day) -> Deliveries:
     """Deliver every moment once, and some of them again."""
@@ -45,7 +49,9 @@ def deliver(setting: Setting, day: Day) -> Deliveries:
     later = dice.integers(1, 40, len(repeats)) * 3_600 * SECOND
     wait = np.where(dice.random(len(repeats)) < 0.5, soon, later)
     repeated_at = day.received_at[repeats] + wait
-    disputed_at = day.received_at[conflicts] + dice.integers(1, 50, len(conflicts)) * MINUTE
+    disputed_at = (
+        day.received_at[conflicts] + dice.integers(1, 50, len(conflicts)) * MINUTE
+    )
     disputed_day = (disputed_at - start) // DAY
 
     # Half of the winners land a day after the copy that they beat. Only where both

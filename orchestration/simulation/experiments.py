@@ -139,9 +139,7 @@ def buckets(seed: str, units: pl.Series) -> np.ndarray:
         scaled = first // np.uint64(10**power)
         digit = scaled % np.uint64(10) + np.uint64(ord("0"))
         # Leading zeros are not written, except the last digit of 0 itself.
-        second = np.where(
-            (scaled > 0) | (power == 0), _fnv_step(second, digit), second
-        )
+        second = np.where((scaled > 0) | (power == 0), _fnv_step(second, digit), second)
     return (second % np.uint64(10_000)) / 10_000
 
 

@@ -104,23 +104,27 @@ def sessions_of(facts: pl.DataFrame) -> pl.DataFrame:
     """Return one row per planned session with its counts."""
     interactive = pl.col("is_interactive")
     is_view = pl.col("name") == CODE["page_view"]
-    return facts.group_by("session", maintain_order=True).agg(
-        pl.col("device", "person").first(),
-        pl.col("seen_at").filter(interactive).min().alias("started_at"),
-        pl.col("seen_at").filter(interactive).max().alias("ended_at"),
-        pl.col("at").filter(interactive).min().alias("really_started_at"),
-        interactive.sum().cast(pl.Int64).alias("interactive_event_count"),
-        (~interactive).sum().cast(pl.Int64).alias("other_event_count"),
-        views().alias("view_count"),
-        is_view.sum().cast(pl.Int64).alias("raw_view_count"),
-        counted("conversion").alias("conversion_count"),
-        counted("error_occurred").alias("error_count"),
-        counted("chat_started").alias("chat_started_count"),
-        pl.col("page").filter(is_view).first().alias("entry_page"),
-        pl.col("page").filter(is_view).last().alias("exit_page"),
-        pl.col("source").filter(interactive).first(),
-        pl.col("is_bot", "is_test", "has_consent", "is_recoverable").first(),
-    ).filter(pl.col("interactive_event_count") > 0)
+    return (
+        facts.group_by("session", maintain_order=True)
+        .agg(
+            pl.col("device", "person").first(),
+            pl.col("seen_at").filter(interactive).min().alias("started_at"),
+            pl.col("seen_at").filter(interactive).max().alias("ended_at"),
+            pl.col("at").filter(interactive).min().alias("really_started_at"),
+            interactive.sum().cast(pl.Int64).alias("interactive_event_count"),
+            (~interactive).sum().cast(pl.Int64).alias("other_event_count"),
+            views().alias("view_count"),
+            is_view.sum().cast(pl.Int64).alias("raw_view_count"),
+            counted("conversion").alias("conversion_count"),
+            counted("error_occurred").alias("error_count"),
+            counted("chat_started").alias("chat_started_count"),
+            pl.col("page").filter(is_view).first().alias("entry_page"),
+            pl.col("page").filter(is_view).last().alias("exit_page"),
+            pl.col("source").filter(interactive).first(),
+            pl.col("is_bot", "is_test", "has_consent", "is_recoverable").first(),
+        )
+        .filter(pl.col("interactive_event_count") > 0)
+    )
 
 
 def person_days_of(facts: pl.DataFrame) -> pl.DataFrame:

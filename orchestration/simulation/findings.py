@@ -1,4 +1,4 @@
-"""Findings of a day that are not sessions: troubles, touches, exposures, conversions."""
+"""Findings of a day besides sessions: troubles, touches, exposures, conversions."""
 
 import numpy as np
 import polars as pl
@@ -33,7 +33,7 @@ def add_findings(
     """Add everything about a day that the facts do not say."""
     shared = _shared_columns(setting, day)
     truth.add("deliveries_daily", _deliveries(setting, day, copies, own))
-    truth.add("touches", _touches(setting, day, shared))
+    truth.add("touches", _touches(day, shared))
     truth.add("exposures", _exposures(day, shared))
     truth.add("conversions", _conversions(day, shared))
     truth.add("occasion_steps", _occasion_steps(day, shared))
@@ -71,7 +71,9 @@ def _shared_columns(setting: Setting, day: Day) -> pl.DataFrame:
     )
 
 
-def _rows(shared: pl.DataFrame, where: np.ndarray, **columns: pl.Series) -> pl.DataFrame:
+def _rows(
+    shared: pl.DataFrame, where: np.ndarray, **columns: pl.Series
+) -> pl.DataFrame:
     """Return the landed rows among some moments, with columns of their own."""
     rows = shared[where].with_columns(**columns)
     return rows.filter(pl.col("has_landed")).drop("has_landed")
@@ -87,15 +89,19 @@ def _deliveries(
     seen = seen_at(setting, day)[copies.moment]
     shown = day.moments.at + setting.devices.skew[day.device]
     future = shown > day.received_at + CLOCK_TOLERANCE
-    future &= ~setting.devices.has_sent_time[day.device] & ~SENT_BY_SERVER[day.moments.name]
+    future &= (
+        ~setting.devices.has_sent_time[day.device] & ~SENT_BY_SERVER[day.moments.name]
+    )
     epoch = setting.world.start_of(0) // DAY
     frame = pl.DataFrame(
         {
             "occurred_on": pl.Series(seen // DAY, dtype=pl.Int32).cast(pl.Date),
-            "received_on": pl.Series(
-                copies.received_at // DAY, dtype=pl.Int32
-            ).cast(pl.Date),
-            "landed_on": pl.Series(epoch + copies.land_day, dtype=pl.Int32).cast(pl.Date),
+            "received_on": pl.Series(copies.received_at // DAY, dtype=pl.Int32).cast(
+                pl.Date
+            ),
+            "landed_on": pl.Series(epoch + copies.land_day, dtype=pl.Int32).cast(
+                pl.Date
+            ),
             "source": picked(
                 pl.Series(SOURCES), np.where(from_server, 2, np.where(mobile, 1, 0))
             ),
@@ -122,7 +128,7 @@ def _deliveries(
     )
 
 
-def _touches(setting: Setting, day: Day, shared: pl.DataFrame) -> pl.DataFrame:
+def _touches(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
     """Return the beginnings of visits: the only moments that carry a campaign."""
     first = np.flatnonzero(np.diff(day.moments.visit, prepend=-1))
     arrival = day.visits.arrival[day.moments.visit[first]]
@@ -172,7 +178,7 @@ def _conversions(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
 
 
 def _occasion_steps(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
-    """Return steps 2 to 4 of view, occasion, cart, purchase; a page view precedes all."""
+    """Return steps 2 to 4 of view, occasion, cart, purchase; views precede all."""
     moments = day.moments
     views = (moments.name == CODE["interaction"]) & (moments.target < NOBODY)
     views &= moments.value == 0

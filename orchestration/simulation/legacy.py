@@ -1,4 +1,4 @@
-"""The older tracker: payloads as 000 to 004 show them, a session id that never changes."""
+"""The older tracker: payloads as 000 to 004 show them, with a lasting session id."""
 
 import json
 
@@ -63,8 +63,7 @@ class Legacy:
         codes = np.array([CODE[name] for name in SHAPES])[shape]
         facts = facts_of_strangers(
             requests,
-            first_device=self.first_device,
-            first_person=len(self.setting.people.kind),
+            first=self._first(),
             source=LEGACY,
             names=codes,
             pages=np.full(count, PAGE["/occasions"]),
@@ -74,6 +73,9 @@ class Legacy:
         if world.troubles.malformed:
             lines.append(BROKEN[day % len(BROKEN)])
         return facts, lines
+
+    def _first(self) -> tuple[int, int]:
+        return self.first_device, len(self.setting.people.kind) + self.first_device
 
     def _lines(
         self, requests: Requests, shape: np.ndarray, dice: np.random.Generator

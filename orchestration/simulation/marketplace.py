@@ -1,4 +1,4 @@
-"""The simulated marketplace as one function: a world in, files, app rows and truth out."""
+"""The simulated marketplace in one function: world in; files, app rows, truth out."""
 
 import time
 from collections.abc import Callable
@@ -18,13 +18,14 @@ from orchestration.simulation.landing import Landing
 from orchestration.simulation.legacy import Legacy
 from orchestration.simulation.malformed import BATCH_KINDS, KINDS, draw_kinds
 from orchestration.simulation.properties import Properties
-from orchestration.simulation.rendering import Renderer
+from orchestration.simulation.rendering import Once, Renderer
 from orchestration.simulation.services import Services
 from orchestration.simulation.setting import Setting, draw_setting
 from orchestration.simulation.truth import Truth
 from orchestration.simulation.world import SENT_BY_SERVER, World
 
 Progress = Callable[[int, int], None]
+PIECE = 100_000
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class _Run:
         self.access_log = AccessLog(setting, self.truth)
         properties = Properties(setting, self.planner.orders.table)
         self.renderer = Renderer(setting, properties)
-        self.services = Services(setting, self.renderer)
+        self.services = Services(setting)
         # What was rendered but lands on a later day, by source and day.
         self._later: dict[tuple[str, int], list] = {}
 
@@ -129,18 +130,18 @@ class _Run:
             facts = facts_of(self.setting, day)
             self.truth.add_facts(facts)
             add_findings(self.truth, self.setting, day, copies, own)
-        if self._is_written_later_than(number, copies):
+        if self._is_to_be_written(copies):
             once = self.renderer.once(day)
             self._render(day, once, copies)
         self._keep("server", number, own)
         self._write(number, wants_truth=wants_truth)
 
-    def _is_written_later_than(self, number: int, copies: Deliveries) -> bool:
+    def _is_to_be_written(self, copies: Deliveries) -> bool:
         """Tell whether any copy lies in a file that is still to be written."""
         lands = copies.land_day
         return len(lands) > 0 and int(lands.max()) >= self.landing.first_day
 
-    def _render(self, day: Day, once: pl.DataFrame, copies: Deliveries) -> None:
+    def _render(self, day: Day, once: Once, copies: Deliveries) -> None:
         device = day.device[copies.moment]
         from_server = SENT_BY_SERVER[day.moments.name[copies.moment]]
         mobile = self.setting.devices.is_mobile[device] & ~from_server
@@ -149,16 +150,19 @@ class _Run:
             ("mobile", mobile),
             ("web", ~mobile & ~from_server),
         ):
-            chosen = _copies_at(copies, np.flatnonzero(mine))
-            if source == "server":
-                rendered = self.services.rows(day, once, chosen)
-            else:
-                rendered = self.renderer.lines(
-                    day, once, chosen, mobile=source == "mobile"
-                )
-            for land_day in np.unique(chosen.land_day).tolist():
-                here = rendered.filter(pl.Series(chosen.land_day == land_day))
-                self._keep(source, land_day, here)
+            index = np.flatnonzero(mine)
+            # In pieces, so that a big day does not need big memory.
+            for start in range(0, len(index), PIECE):
+                chosen = copies.at(index[start : start + PIECE])
+                if source == "server":
+                    rendered = self.services.rows(day, once, chosen)
+                else:
+                    rendered = self.renderer.lines(
+                        day, once, chosen, mobile=source == "mobile"
+                    )
+                for land_day in np.unique(chosen.land_day).tolist():
+                    here = chosen.land_day == land_day
+                    self._keep(source, land_day, rendered.filter(pl.Series(here)))
 
     def _keep(self, source: str, day: int, rendered: pl.Series | pl.DataFrame) -> None:
         if len(rendered):
@@ -175,7 +179,10 @@ class _Run:
         frames = self._later.pop(("server", number), [])
         if frames:
             self.landing.write_frame("server", number, pl.concat(frames))
-        for source, writer in (("legacy", self.legacy), ("access_log", self.access_log)):
+        for source, writer in (
+            ("legacy", self.legacy),
+            ("access_log", self.access_log),
+        ):
             facts, lines = writer.day(number)
             if wants_truth:
                 self.truth.add_facts(facts)
@@ -207,16 +214,6 @@ class _Run:
         return [kinds[kind][1] for kind in drawn]
 
 
-def _copies_at(copies: Deliveries, index: np.ndarray) -> Deliveries:
-    return Deliveries(
-        moment=copies.moment[index],
-        received_at=copies.received_at[index],
-        land_day=copies.land_day[index],
-        is_repeat=copies.is_repeat[index],
-        is_conflict=copies.is_conflict[index],
-    )
-
-
 def _files(world: World, landing: Landing) -> pl.DataFrame:
     """Return what each file of this call holds, in records."""
     return pl.DataFrame(
@@ -228,5 +225,3 @@ def _files(world: World, landing: Landing) -> pl.DataFrame:
             "byte_count": [file.byte_count for file in landing.files],
         }
     )
-
-

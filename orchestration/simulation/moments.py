@@ -213,9 +213,7 @@ def _one_each(
     return index[where]
 
 
-def _keep_apart(
-    visits: Visits, length: np.ndarray, progress: Progress
-) -> np.ndarray:
+def _keep_apart(visits: Visits, length: np.ndarray, progress: Progress) -> np.ndarray:
     """Move visits of a device later until more than a session gap lies between them."""
     order = np.lexsort((visits.start, visits.device))
     device, start = visits.device[order], visits.start[order]

@@ -20,8 +20,15 @@ class Orders:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.table = Growing(
-            "buyer", "occasion", "quantity", "tier", "price", "visit", "campaign",
-            "purchased_at", "came",
+            "buyer",
+            "occasion",
+            "quantity",
+            "tier",
+            "price",
+            "visit",
+            "campaign",
+            "purchased_at",
+            "came",
         )
 
     def buy(self, day: int, visits: Visits, moments: Moments) -> np.ndarray:

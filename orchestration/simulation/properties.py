@@ -52,9 +52,13 @@ class Properties:
         back[order] = np.arange(len(order))
         return pl.concat(parts).gather(back)
 
-    def price(self, currency: np.ndarray, minor: np.ndarray) -> tuple[pl.Series, pl.Series]:
+    def price(
+        self, currency: np.ndarray, minor: np.ndarray
+    ) -> tuple[pl.Series, pl.Series]:
         """Return amounts in major units and their currencies."""
-        return decimals(minor, EXPONENTS[currency]), picked(pl.Series(CURRENCIES), currency)
+        return decimals(minor, EXPONENTS[currency]), picked(
+            pl.Series(CURRENCIES), currency
+        )
 
 
 def _frame(**columns: pl.Series | np.ndarray) -> pl.DataFrame:
@@ -95,15 +99,22 @@ def _search(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
 
 def _form(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
     form = picked(FORMS, day.moments.target[where])
-    frame = _frame(form=form, name=day.moments.name[where], field=day.moments.value[where])
-    field = pl.lit(pl.Series(FORM_FIELDS)).implode().list.get(
-        pl.col("field").clip(lower_bound=0)
+    frame = _frame(
+        form=form, name=day.moments.name[where], field=day.moments.value[where]
+    )
+    field = (
+        pl.lit(pl.Series(FORM_FIELDS))
+        .implode()
+        .list.get(pl.col("field").clip(lower_bound=0))
     )
     is_change = pl.col("name") == CODE["form_field_changed"]
     return frame.select(
         joined(
-            '{"form_id":"', pl.col("form"), '"',
-            pl.when(is_change).then(member("field_name", field)), "}",
+            '{"form_id":"',
+            pl.col("form"),
+            '"',
+            pl.when(is_change).then(member("field_name", field)),
+            "}",
         )
     ).to_series()
 
@@ -140,24 +151,35 @@ def _conversion(properties: Properties, day: Day, where: np.ndarray) -> pl.Serie
         minor = quantity = occasion = np.zeros(len(where), dtype=np.int64)
     value, _ = properties.price(np.zeros(len(where), dtype=np.int64), minor)
     frame = _frame(
-        kind=picked(CONVERSIONS, kind), value=value, has_order=order >= 0,
-        order=numbered("ord_", safe), quantity=quantity,
+        kind=picked(CONVERSIONS, kind),
+        value=value,
+        has_order=order >= 0,
+        order=numbered("ord_", safe),
+        quantity=quantity,
         occasion=numbered("occ_", occasion, 6),
     )
     bought = joined(
-        ',"value":', pl.col("value"), ',"currency":"EUR","order_id":"', pl.col("order"),
-        '","occasion_id":"', pl.col("occasion"), '","ticket_count":',
+        ',"value":',
+        pl.col("value"),
+        ',"currency":"EUR","order_id":"',
+        pl.col("order"),
+        '","occasion_id":"',
+        pl.col("occasion"),
+        '","ticket_count":',
         pl.col("quantity").cast(pl.String),
     )
     return frame.select(
         joined(
-            '{"conversion_type":"', pl.col("kind"), '"',
-            pl.when("has_order").then(bought), "}",
+            '{"conversion_type":"',
+            pl.col("kind"),
+            '"',
+            pl.when("has_order").then(bought),
+            "}",
         )
     ).to_series()
 
 
-def _cart(properties: Properties, day: Day, where: np.ndarray) -> pl.Series:
+def _cart(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
     occasion = numbered("occ_", day.moments.target[where], 6)
     return pl.select('{"occasion_id":"' + occasion + '"}').to_series()
 
@@ -183,11 +205,23 @@ def _attempt(properties: Properties, day: Day, where: np.ndarray) -> pl.Series:
     )
     return frame.select(
         joined(
-            '{"provider_id":"', pl.col("provider"), '","listing_id":"', pl.col("listing"),
-            '","service_type":"', pl.col("service"), '","duration_minutes":',
-            pl.col("minutes").cast(pl.String), ',"value":', pl.col("value"),
-            ',"currency":"', pl.col("currency"), '","location":"', pl.col("city"), '"',
-            pl.when("has_booking").then(member("booking_id", pl.col("booking"))), "}",
+            '{"provider_id":"',
+            pl.col("provider"),
+            '","listing_id":"',
+            pl.col("listing"),
+            '","service_type":"',
+            pl.col("service"),
+            '","duration_minutes":',
+            pl.col("minutes").cast(pl.String),
+            ',"value":',
+            pl.col("value"),
+            ',"currency":"',
+            pl.col("currency"),
+            '","location":"',
+            pl.col("city"),
+            '"',
+            pl.when("has_booking").then(member("booking_id", pl.col("booking"))),
+            "}",
         )
     ).to_series()
 
@@ -200,8 +234,13 @@ def _accepted(properties: Properties, day: Day, where: np.ndarray) -> pl.Series:
         provider=numbered("prv_", person - first, 6),
     )
     return frame.select(
-        joined('{"booking_id":"', pl.col("booking"), '","provider_id":"',
-               pl.col("provider"), '"}')
+        joined(
+            '{"booking_id":"',
+            pl.col("booking"),
+            '","provider_id":"',
+            pl.col("provider"),
+            '"}',
+        )
     ).to_series()
 
 
@@ -210,20 +249,27 @@ def _chat(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
     length = day.moments.value[where]
     frame = _frame(chat=numbered("cht_", number), length=length)
     said = joined(
-        ',"message_length":', pl.col("length").cast(pl.String),
+        ',"message_length":',
+        pl.col("length").cast(pl.String),
         ',"has_attachment":false',
     )
     return frame.select(
         joined(
-            '{"chat_id":"', pl.col("chat"), '","participant_type":"customer"',
-            pl.when(pl.col("length") >= 0).then(said), "}",
+            '{"chat_id":"',
+            pl.col("chat"),
+            '","participant_type":"customer"',
+            pl.when(pl.col("length") >= 0).then(said),
+            "}",
         )
     ).to_series()
 
 
 def _login(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
     texts = pl.Series(
-        [f'{{"outcome":"{word}","method":"password"}}' for word in ("failure", "success")]
+        [
+            f'{{"outcome":"{word}","method":"password"}}'
+            for word in ("failure", "success")
+        ]
     )
     return picked(texts, day.moments.value[where])
 
@@ -242,14 +288,19 @@ def _error(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
 
 def _pointer(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
     frame = _frame(
-        x=_numbers(day, where, 1_280), y=_numbers(day, where, 4_000),
+        x=_numbers(day, where, 1_280),
+        y=_numbers(day, where, 4_000),
         kind=picked(pl.Series(["click", "hover"]), _numbers(day, where, 2)),
     )
     return frame.select(
         joined(
-            '{"x_position":', pl.col("x").cast(pl.String),
-            ',"y_position":', pl.col("y").cast(pl.String),
-            ',"viewport_width":1280,"viewport_height":720,"', pl.col("kind"), '_count":1}',
+            '{"x_position":',
+            pl.col("x").cast(pl.String),
+            ',"y_position":',
+            pl.col("y").cast(pl.String),
+            ',"viewport_width":1280,"viewport_height":720,"',
+            pl.col("kind"),
+            '_count":1}',
         )
     ).to_series()
 
@@ -260,8 +311,13 @@ def _vital(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
     value = _numbers(day, where, 10_000) / 10_000 * limits[which]
     frame = _frame(metric=picked(VITALS, which), value=np.round(value, 3))
     return frame.select(
-        joined('{"metric_name":"', pl.col("metric"), '","metric_value":',
-               pl.col("value").cast(pl.String), "}")
+        joined(
+            '{"metric_name":"',
+            pl.col("metric"),
+            '","metric_value":',
+            pl.col("value").cast(pl.String),
+            "}",
+        )
     ).to_series()
 
 
@@ -280,7 +336,10 @@ def _exposure(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
 
 def _flag(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
     texts = pl.Series(
-        [f'{{"flag_key":"{FLAG_ID}","is_enabled":{word}}}' for word in ("false", "true")]
+        [
+            f'{{"flag_key":"{FLAG_ID}","is_enabled":{word}}}'
+            for word in ("false", "true")
+        ]
     )
     return picked(texts, day.moments.value[where])
 

@@ -1,5 +1,7 @@
 """Events as text: the lines that browsers and phones send."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
@@ -22,11 +24,10 @@ from orchestration.simulation.texts import (
     joined,
     local_instants,
     member,
-    numbered,
     picked,
     uuids,
 )
-from orchestration.simulation.world import CODE, EVENT_NAMES, SECOND, SITES
+from orchestration.simulation.world import EVENT_NAMES, SECOND, SITES
 
 # Europe left summer time at 01:00 UTC on 25 October 2026.
 CLOCKS_CHANGE = 1_792_890_000 * SECOND
@@ -39,6 +40,15 @@ CAMPAIGN_REFERRERS = {
     "facebook": "https://www.facebook.com/",
     "adnet": "https://ads.example/",
 }
+
+
+@dataclass(frozen=True)
+class Once:
+    """What all copies of an event share; one element per moment."""
+
+    event_id: pl.Series
+    properties: pl.Series
+    arrival: np.ndarray
 
 
 class Renderer:
@@ -57,42 +67,24 @@ class Renderer:
         referrers = [CAMPAIGN_REFERRERS.get(campaign[2]) for campaign in CAMPAIGNS]
         self.referrers = pl.Series([*referrers, *(arrival[1] for arrival in ARRIVALS)])
 
-    def once(self, day: Day) -> pl.DataFrame:
-        """Return what is the same in every copy of an event, per moment."""
-        moments, visits = day.moments, day.visits
-        visit, device = moments.visit, day.device
+    def once(self, day: Day) -> Once:
+        """Return what every copy of an event shares."""
         dice = self.setting.world.dice("event ids", day.number)
-        properties = self.properties.texts(day)
-        share = self.setting.world.troubles.extra_properties
-        extra = dice.random(len(moments)) < share
+        count = len(day.moments)
+        ids = uuids(dice, count)
+        extra = dice.random(count) < self.setting.world.troubles.extra_properties
         # The first view of a visit carries the campaign, and so does its double.
-        is_entry = np.diff(visit, prepend=-1) != 0
-        is_entry[1:] |= moments.is_double[1:] & is_entry[:-1]
-        arrival = np.where(is_entry, visits.arrival[visit], -1)
-        session = np.where(
-            self.setting.devices.keeps_session_id[device], -1 - device, visits.number[visit]
+        is_entry = np.diff(day.moments.visit, prepend=-1) != 0
+        is_entry[1:] |= day.moments.is_double[1:] & is_entry[:-1]
+        return Once(
+            event_id=ids,
+            properties=_with_extra(self.properties.texts(day), extra),
+            arrival=np.where(is_entry, day.visits.arrival[day.moments.visit], -1),
         )
-        frame = pl.DataFrame(
-            {
-                "event_id": uuids(dice, len(moments)),
-                "event_name": picked(NAMES, moments.name),
-                "device": picked(self.device_ids, device),
-                "user_id": picked(self.setting.people.user_id, moments.user),
-                "kept": session < 0,
-                "session": numbered("", np.where(session < 0, -1 - session, session), 1),
-                "host": picked(HOSTS, visits.site[visit]),
-                "path": picked(self.setting.catalogue.paths, moments.page),
-                "query": picked(self.queries, arrival),
-                "referrer": picked(self.referrers, arrival),
-                "is_view": moments.name == CODE["page_view"],
-                "tail": picked(self.device_tails, device),
-                "properties": properties,
-                "has_extra": extra,
-            }
-        )
-        return frame.with_columns(_fixed_part(), _with_extra())
 
-    def times(self, day: Day, copies: Deliveries, *, mobile: bool) -> dict[str, pl.Series]:
+    def times(
+        self, day: Day, copies: Deliveries, *, mobile: bool
+    ) -> dict[str, pl.Series]:
         """Return the three clocks of each copy as its sender writes them."""
         devices = self.setting.devices
         device = day.device[copies.moment]
@@ -117,53 +109,84 @@ class Renderer:
         }
 
     def lines(
-        self, day: Day, once: pl.DataFrame, copies: Deliveries, *, mobile: bool
+        self, day: Day, once: Once, copies: Deliveries, *, mobile: bool
     ) -> pl.Series:
-        """Return one JSON text per copy, without a line end."""
-        rows = once.select("fixed", "properties", "is_view")[copies.moment]
-        number = day.moments.at[copies.moment] // 1_000 % 1_000_000_000
-        rows = rows.with_columns(
-            **self.times(day, copies, mobile=mobile),
-            disputed=pl.Series(copies.is_conflict),
-            sequence=pl.Series(number),
+        """Return one JSON text per copy, with the line end or comma it needs."""
+        moments, visits, moment = day.moments, day.visits, copies.moment
+        visit, device = moments.visit[moment], day.device[moment]
+        kept = self.setting.devices.keeps_session_id[device]
+        arrival = once.arrival[moment]
+        number = moments.at[moment] // 1_000 % 1_000_000_000
+        frame = pl.DataFrame(
+            {
+                **self.times(day, copies, mobile=mobile),
+                "sequence": number,
+                "event_id": once.event_id.gather(moment),
+                "name": picked(NAMES, moments.name[moment]),
+                "device": self.device_ids.gather(device),
+                "user_id": picked(self.setting.people.user_id, moments.user[moment]),
+                "session": np.where(kept, device, visits.number[visit]),
+                "kept": kept,
+                "host": picked(HOSTS, visits.site[visit]),
+                "path": self.setting.catalogue.paths.gather(moments.page[moment]),
+                "query": picked(self.queries, arrival),
+                "referrer": picked(self.referrers, arrival),
+                "tail": self.device_tails.gather(device),
+                "disputed": copies.is_conflict,
+                "properties": once.properties.gather(moment),
+            }
         )
-        disputed = pl.when("disputed").then(pl.lit(',"page_title":"Another title"'))
-        sequence = member("sequence", pl.col("sequence").cast(pl.String), quoted=False)
-        return rows.select(
-            joined(
-                '{"occurred_at":"', pl.col("occurred_at"), '"',
-                member("sent_at", pl.col("sent_at")),
-                ',"received_at":"', pl.col("received_at"), '"',
-                *((sequence,) if mobile else ()),
-                pl.col("fixed"),
-                disputed,
-                ',"properties":', pl.col("properties"), "}",
-            )
-        ).to_series()
+        return frame.select(_MOBILE_LINE if mobile else _WEB_LINE).to_series()
 
 
-def _fixed_part() -> pl.Expr:
+def _line(*, mobile: bool) -> pl.Expr:
+    sequence = member("sequence", pl.col("sequence").cast(pl.String), quoted=False)
     prefix = pl.when("kept").then(pl.lit("kept_")).otherwise(pl.lit("cs_"))
     return joined(
-        ',"event_id":"', pl.col("event_id"),
-        '","event_name":"', pl.col("event_name"), '"',
+        ',{"occurred_at":"' if mobile else '{"occurred_at":"',
+        pl.col("occurred_at"),
+        '"',
+        member("sent_at", pl.col("sent_at")),
+        ',"received_at":"',
+        pl.col("received_at"),
+        '"',
+        *((sequence,) if mobile else ()),
+        ',"event_id":"',
+        pl.col("event_id"),
+        '","event_name":"',
+        pl.col("name"),
+        '"',
         pl.col("device"),
         member("user_id", pl.col("user_id")),
-        ',"client_session_id":"', prefix, pl.col("session"),
-        '","page_url":"', pl.col("host"), pl.col("path"), pl.col("query"), '"',
+        ',"client_session_id":"',
+        prefix,
+        pl.col("session").cast(pl.String),
+        '","page_url":"',
+        pl.col("host"),
+        pl.col("path"),
+        pl.col("query"),
+        '"',
         member("referrer", pl.col("referrer")),
         pl.col("tail"),
-    ).alias("fixed")
-
-
-def _with_extra() -> pl.Expr:
-    text = pl.col("properties")
-    is_empty = text == "{}"
-    # Only objects that have a member already can take one more after a comma.
-    longer = pl.concat_str(text.str.strip_suffix("}"), pl.lit(EXTRA + "}"))
-    return pl.when(pl.col("has_extra") & ~is_empty).then(longer).otherwise(text).alias(
-        "properties"
+        pl.when("disputed").then(pl.lit(',"page_title":"Another title"')),
+        ',"properties":',
+        pl.col("properties"),
+        "}" if mobile else "}\n",
     )
+
+
+_WEB_LINE, _MOBILE_LINE = _line(mobile=False), _line(mobile=True)
+
+
+def _with_extra(properties: pl.Series, has_extra: np.ndarray) -> pl.Series:
+    where = np.flatnonzero(has_extra)
+    texts = properties.gather(where)
+    # Only an object that has a member can take one more after a comma.
+    longer = pl.concat_str(texts.str.strip_suffix("}"), pl.lit(EXTRA + "}"))
+    changed = pl.select(
+        pl.when(texts != "{}").then(longer).otherwise(texts)
+    ).to_series()
+    return properties.scatter(where, changed)
 
 
 def _device_ids(setting: Setting) -> pl.Series:
@@ -193,11 +216,20 @@ def _device_tails(setting: Setting) -> pl.Series:
     )
     return frame.select(
         joined(
-            ',"user_agent":"', pl.col("agent"), '","ip":"', pl.col("ip"),
-            '","locale":"', pl.col("locale"), '","region":"', pl.col("region"),
-            '","platform":"', pl.col("platform"), '"',
+            ',"user_agent":"',
+            pl.col("agent"),
+            '","ip":"',
+            pl.col("ip"),
+            '","locale":"',
+            pl.col("locale"),
+            '","region":"',
+            pl.col("region"),
+            '","platform":"',
+            pl.col("platform"),
+            '"',
             pl.when("is_mobile").then(member("app_version", pl.col("release"))),
-            ',"consent":', pl.col("consent"),
+            ',"consent":',
+            pl.col("consent"),
             pl.when("is_test").then(pl.lit(',"is_test":true')),
         )
     ).to_series()

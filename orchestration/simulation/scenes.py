@@ -85,9 +85,7 @@ def lay_out_idling(
     )
 
 
-def lay_out_identity(
-    visits: Visits, layout: Layout, dice: np.random.Generator
-) -> None:
+def lay_out_identity(visits: Visits, layout: Layout, dice: np.random.Generator) -> None:
     """Log in, fail to log in, register, or hand the device over."""
     mode = visits.mode
     logins = np.flatnonzero(mode == LOGS_IN)
@@ -102,8 +100,11 @@ def lay_out_identity(
     layout.add(newcomers, step + 0.001, "form_started", target=0)
     for number in range(2):
         layout.add(
-            newcomers, step + 0.002 + number / 1_000, "form_field_changed",
-            target=0, value=number,
+            newcomers,
+            step + 0.002 + number / 1_000,
+            "form_field_changed",
+            target=0,
+            value=number,
         )
     layout.add(newcomers, step + 0.006, "form_submitted", target=0)
     layout.add(newcomers, REGISTER_KEY, "user_registered")
@@ -114,9 +115,7 @@ def lay_out_identity(
     layout.add(switches, SWITCH_KEY, "login_attempt", value=1)
 
 
-def lay_out_bookings(
-    setting: Setting, visits: Visits, layout: Layout, dice: np.random.Generator
-) -> None:
+def lay_out_bookings(visits: Visits, layout: Layout, dice: np.random.Generator) -> None:
     """Search, look at a listing and try to book it."""
     books = np.flatnonzero(visits.books)
     listing = visits.target[books]
@@ -143,8 +142,11 @@ def lay_out_occasions(
             kind = 1 + dice.integers(0, 8, len(deep))
             liking = kind <= 3
             layout.add(
-                deep[liking], 0.545, "interaction",
-                target=-2 - occasion[liking], value=kind[liking],
+                deep[liking],
+                0.545,
+                "interaction",
+                target=-2 - occasion[liking],
+                value=kind[liking],
             )
         elif depth == 3:
             layout.add(deep, 0.60, "custom.add_to_cart", target=occasion)
@@ -153,9 +155,7 @@ def lay_out_occasions(
             layout.add(deep, 0.66, "conversion", target=1)
 
 
-def lay_out_extras(
-    visits: Visits, layout: Layout, dice: np.random.Generator
-) -> None:
+def lay_out_extras(visits: Visits, layout: Layout, dice: np.random.Generator) -> None:
     """Chat, fill in the contact form, sign up for the newsletter."""
     lively = visits.size > 1
     draw = dice.random(len(visits))
@@ -163,15 +163,20 @@ def lay_out_extras(
     layout.add(chats, 0.70, "chat_started")
     said = np.repeat(chats, dice.integers(1, 6, len(chats)))
     layout.add(
-        said, 0.71 + dice.random(len(said)) / 100, "chat_message_sent",
+        said,
+        0.71 + dice.random(len(said)) / 100,
+        "chat_message_sent",
         value=dice.integers(1, 400, len(said)),
     )
     forms = np.flatnonzero(lively & (draw > 0.94))
     layout.add(forms, 0.80, "form_started", target=1)
     touched = np.repeat(forms, dice.integers(1, 5, len(forms)))
     layout.add(
-        touched, 0.81 + dice.random(len(touched)) / 1_000, "form_field_changed",
-        target=1, value=dice.integers(0, len(FORM_FIELDS), len(touched)),
+        touched,
+        0.81 + dice.random(len(touched)) / 1_000,
+        "form_field_changed",
+        target=1,
+        value=dice.integers(0, len(FORM_FIELDS), len(touched)),
     )
     done = forms[dice.random(len(forms)) < 0.6]
     layout.add(done, 0.82, "form_submitted", target=1)
@@ -196,15 +201,22 @@ def lay_out_experiments(
         index = np.flatnonzero(exposed)
         arm = assignments.arm[number][person[index]]
         crossing = assignments.crosses[number][person[index]]
-        arm = (arm + (crossing & (visits.number[index] % 2 == 1))) % len(experiment.arms)
+        arm = (arm + (crossing & (visits.number[index] % 2 == 1))) % len(
+            experiment.arms
+        )
         layout.add(
-            index, 0.01 + number / 1_000, "experiment_exposure", target=number,
+            index,
+            0.01 + number / 1_000,
+            "experiment_exposure",
+            target=number,
             value=arm,
         )
     flagged = np.flatnonzero(customer & (visits.mode == LOGGED_IN))
     flagged = flagged[visits.number[flagged] % 4 == 0]
     layout.add(
-        flagged, 0.02, "flag_evaluated",
+        flagged,
+        0.02,
+        "flag_evaluated",
         value=assignments.flag[person[flagged]].astype(np.int64),
     )
 

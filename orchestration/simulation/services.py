@@ -7,7 +7,7 @@ from orchestration.simulation.catalogue import ENDPOINTS
 from orchestration.simulation.days import Day
 from orchestration.simulation.deliveries import Deliveries
 from orchestration.simulation.people import CUSTOMER, NOBODY
-from orchestration.simulation.rendering import Renderer
+from orchestration.simulation.rendering import NAMES, Once
 from orchestration.simulation.setting import Setting
 from orchestration.simulation.texts import picked, uuids
 from orchestration.simulation.visits import DROP_DAY, HOURS
@@ -32,22 +32,27 @@ COLUMNS = (
 class Services:
     """Reports of the servers, as frames with the native columns."""
 
-    def __init__(self, setting: Setting, renderer: Renderer) -> None:
+    def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.renderer = renderer
         self._consent = _consents(setting)
 
-    def rows(self, day: Day, once: pl.DataFrame, copies: Deliveries) -> pl.DataFrame:
+    def rows(self, day: Day, once: Once, copies: Deliveries) -> pl.DataFrame:
         """Return the server's own copies of events that happened in visits."""
-        device = day.device[copies.moment]
+        moment = copies.moment
+        device = day.device[moment]
         people, devices = self.setting.people, self.setting.devices
-        rows = once.select("event_id", "event_name", "user_id", "properties")[copies.moment]
-        return rows.with_columns(
-            occurred_at=_instants(day.moments.at[copies.moment]),
-            received_at=_instants(copies.received_at),
-            device_id=picked(devices.device_id, device),
-            consent=self._consent.gather(device),
-            is_test=pl.Series(people.is_test[devices.owner[device]]),
+        return pl.DataFrame(
+            {
+                "event_id": once.event_id.gather(moment),
+                "event_name": picked(NAMES, day.moments.name[moment]),
+                "occurred_at": _instants(day.moments.at[moment]),
+                "received_at": _instants(copies.received_at),
+                "device_id": devices.device_id.gather(device),
+                "user_id": picked(people.user_id, day.moments.user[moment]),
+                "consent": self._consent.gather(device),
+                "is_test": people.is_test[devices.owner[device]],
+                "properties": once.properties.gather(moment),
+            }
         ).select(COLUMNS)
 
     def of_their_own(self, day: Day) -> pl.DataFrame:
@@ -57,7 +62,6 @@ class Services:
         return pl.concat([self._answers(day, dice), self._notifications(day, dice)])
 
     def _answers(self, day: Day, dice: np.random.Generator) -> pl.DataFrame:
-        world = self.setting.world
         count = int(ANSWERS_PER_EVENT * len(day.moments))
         hour = chosen(dice, HOURS, count)
         since = hour * HOUR + dice.integers(0, HOUR // MILLISECOND, count) * MILLISECOND
@@ -78,18 +82,25 @@ class Services:
         )
         properties = frame.select(
             pl.concat_str(
-                pl.lit('{"endpoint":"'), "endpoint", pl.lit('","method":"GET",'),
-                pl.lit('"response_time_ms":'), "took", pl.lit(',"status_code":'),
-                "status", pl.lit("}"),
+                pl.lit('{"endpoint":"'),
+                "endpoint",
+                pl.lit('","method":"GET",'),
+                pl.lit('"response_time_ms":'),
+                "took",
+                pl.lit(',"status_code":'),
+                "status",
+                pl.lit("}"),
             )
         ).to_series()
         return self._frame(dice, "endpoint_performance", day, since, properties, None)
 
     def _notifications(self, day: Day, dice: np.random.Generator) -> pl.DataFrame:
-        world, people = self.setting.world, self.setting.people
+        people = self.setting.people
         known = (people.kind == CUSTOMER) & (people.register_day < day.number)
         known &= people.has_consent
-        users = np.flatnonzero(known & (dice.random(len(known)) < 0.02 * (day.number != DROP_DAY)))
+        users = np.flatnonzero(
+            known & (dice.random(len(known)) < 0.02 * (day.number != DROP_DAY))
+        )
         since = dice.integers(0, 24 * HOUR // MILLISECOND, len(users)) * MILLISECOND
         text = '{"channel":"push","notification_type":"reminder"}'
         properties = pl.Series([text]).gather(np.zeros(len(users), dtype=np.int64))
@@ -143,5 +154,3 @@ def _consents(setting: Setting) -> pl.Series:
         [["analytics", "marketing"], ["analytics"], []], dtype=pl.List(pl.String)
     )
     return texts.gather(np.where(devices.has_consent, devices.release % 2, 2))
-
-

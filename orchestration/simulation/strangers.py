@@ -33,7 +33,9 @@ def draw_requests(
     size = 1 + dice.geometric(0.2, len(stranger))
     visit = np.repeat(np.arange(len(stranger)), size)
     step = np.arange(len(visit)) - (np.cumsum(size) - size)[visit]
-    gap = np.clip(dice.lognormal(3.5, 1.0, len(visit)), 2, 600).astype(np.int64) * SECOND
+    gap = (
+        np.clip(dice.lognormal(3.5, 1.0, len(visit)), 2, 600).astype(np.int64) * SECOND
+    )
     second = step == 1
     draw = dice.random(len(stranger))[visit]
     gap = np.where(second & (draw < world.troubles.pauses), SESSION_GAP, gap)
@@ -42,7 +44,9 @@ def draw_requests(
     gap = np.where(step == 0, 0, gap)
 
     since = np.cumsum(gap)
-    start = dice.integers(6 * HOUR // SECOND, 18 * HOUR // SECOND, len(stranger)) * SECOND
+    start = (
+        dice.integers(6 * HOUR // SECOND, 18 * HOUR // SECOND, len(stranger)) * SECOND
+    )
     offset = since - since[step == 0][visit]
     part = np.cumsum(splits) - np.cumsum(splits)[step == 0][visit]
     session = FIRST_SESSION + (day * count + stranger[visit]) * 2 + part
@@ -56,21 +60,24 @@ def draw_requests(
 def facts_of_strangers(
     requests: Requests,
     *,
-    first_device: int,
-    first_person: int,
+    first: tuple[int, int],
     source: int,
     names: np.ndarray,
     pages: np.ndarray,
     is_bot: np.ndarray,
 ) -> pl.DataFrame:
-    """Return the facts of strangers: nobody knows them, nothing of theirs is late."""
+    """Return the facts of strangers: nobody knows them, nothing of theirs is late.
+
+    `first` holds the number of their first device and that of the first device's
+    person.
+    """
     count = len(requests.at)
-    device = first_device + requests.stranger
+    device = first[0] + requests.stranger
     return pl.DataFrame(
         {
             "session": requests.session,
             "device": device,
-            "person": first_person + device,
+            "person": first[1] + requests.stranger,
             "name": names,
             "seen_at": requests.at,
             "at": requests.at,

@@ -1,4 +1,4 @@
-"""Text columns from numbers, whole columns at a time: ids, times, money, JSON pieces."""
+"""Text columns from numbers, whole columns at a time: ids, times, money, JSON."""
 
 import numpy as np
 import polars as pl
@@ -101,14 +101,33 @@ def picked(texts: pl.Series, where: np.ndarray) -> pl.Series:
     return found
 
 
+def repeated(value: object, count: int) -> pl.Series:
+    """Return the same value `count` times."""
+    return pl.Series([value]).gather(np.zeros(count, dtype=np.int64))
+
+
+def instants_of(micros: np.ndarray) -> pl.Series:
+    """Return microseconds since 1970 as instants."""
+    return pl.Series(micros).cast(pl.Datetime("us", "UTC"))
+
+
+def instants_before(micros: np.ndarray, end: int) -> pl.Series:
+    """Return instants, null where they are unknown or have not come by `end`."""
+    column = pl.Series(micros)
+    happened = (column >= 0) & (column < end)
+    return pl.select(pl.when(happened).then(instants_of(micros))).to_series()
+
+
 def numbered(prefix: str, numbers: np.ndarray, width: int = 8) -> pl.Series:
     """Return ids like usr_00000042."""
     column = pl.Series(numbers.astype(np.int64))
-    return pl.select(
-        pl.concat_str(
-            pl.lit(prefix), column.cast(pl.String).str.zfill(width)
-        )
-    ).to_series() if len(column) else pl.Series(dtype=pl.String)
+    return (
+        pl.select(
+            pl.concat_str(pl.lit(prefix), column.cast(pl.String).str.zfill(width))
+        ).to_series()
+        if len(column)
+        else pl.Series(dtype=pl.String)
+    )
 
 
 def decimals(minor: np.ndarray, exponents: np.ndarray) -> pl.Series:

@@ -7,10 +7,9 @@ form a session and who was behind a device was decided before they were written.
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from orchestration.simulation.facts import (
@@ -104,7 +103,10 @@ class Truth:
         users = self.setting.people.user_id
         persons = [
             pl.select(pl.lit("user:") + users).to_series(),
-            *(pl.select(pl.lit("device:") + text).to_series() for text in self.device_texts),
+            *(
+                pl.select(pl.lit("device:") + text).to_series()
+                for text in self.device_texts
+            ),
         ]
         return self._names(persons, codes)
 
@@ -139,7 +141,11 @@ class Truth:
         ).sort("person", "day")
 
     def _page_days(self) -> pl.DataFrame:
-        raw = self.frame("page_days").group_by("day", "page").agg(pl.col("view_count").sum())
+        raw = (
+            self.frame("page_days")
+            .group_by("day", "page")
+            .agg(pl.col("view_count").sum())
+        )
         return raw.select(
             _day(pl.col("day")),
             self._names(self.path_texts, raw["page"]).alias("page_path"),
@@ -169,14 +175,19 @@ def metrics_daily(sessions: pl.DataFrame, person_days: pl.DataFrame) -> pl.DataF
         .group_by(pl.col("started_on").alias("day"))
         .agg(
             pl.len().cast(pl.Int64).alias("session_count"),
-            (pl.col("error_count") > 0).sum().cast(pl.Int64).alias("error_session_count"),
+            (pl.col("error_count") > 0)
+            .sum()
+            .cast(pl.Int64)
+            .alias("error_session_count"),
         )
     )
     return (
         by_person.join(by_session, on="day", how="full", coalesce=True)
         .with_columns(pl.exclude("day").fill_null(0))
         .with_columns(
-            (pl.col("error_session_count") / pl.col("session_count")).alias("error_rate")
+            (pl.col("error_session_count") / pl.col("session_count")).alias(
+                "error_rate"
+            )
         )
         .sort("day")
     )
@@ -191,6 +202,8 @@ def _instant(name: str) -> pl.Expr:
 
 
 def _name_of(names: tuple[str, ...], column: str) -> pl.Expr:
-    return pl.col(column).replace_strict(
-        dict(enumerate(names)), return_dtype=pl.String
-    ).alias(column)
+    return (
+        pl.col(column)
+        .replace_strict(dict(enumerate(names)), return_dtype=pl.String)
+        .alias(column)
+    )

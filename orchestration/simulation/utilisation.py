@@ -35,7 +35,9 @@ def availability_of(setting: Setting) -> pl.DataFrame:
     offers = SLOT_MINUTES[catalogue.provider_site] > 0
     providers = np.flatnonzero(offers)
     days = np.arange(world.days + ANNOUNCED_DAYS)
-    provider, day = (grid.ravel() for grid in np.meshgrid(providers, days, indexing="ij"))
+    provider, day = (
+        grid.ravel() for grid in np.meshgrid(providers, days, indexing="ij")
+    )
     weekday = (world.start_on.weekday() + day) % 7
     is_open = catalogue.opening[provider, weekday]
     is_withdrawn = (provider * 31 + day * 7) % 20 == 0
@@ -108,7 +110,11 @@ def utilisation_of(bookings: Bookings) -> pl.DataFrame:
 
 
 def _paint(
-    grid: np.ndarray, provider: object, starts_at: object, ends_at: object, world: object
+    grid: np.ndarray,
+    provider: object,
+    starts_at: object,
+    ends_at: object,
+    world: object,
 ) -> None:
     """Add one to every quarter hour of every interval, inside the world."""
     begin = world.start_of(0)

@@ -96,7 +96,9 @@ def draw_visits(
     count = len(person)
     device = _on_which_device(person, people, dice)
     start = _when(world, day, dice, count) + devices.micro[device]
-    site = np.where(dice.random(count) < 0.8, people.site[person], dice.integers(0, 5, count))
+    site = np.where(
+        dice.random(count) < 0.8, people.site[person], dice.integers(0, 5, count)
+    )
     is_bot = people.kind[person] == BOT
     is_single = (dice.random(count) < 0.15) & ~is_bot
     # What clamped clocks do to the order inside a visit, nobody could undo or foresee.
@@ -146,9 +148,7 @@ def _on_which_device(
     return np.where((shared >= 0) & (draw > 0.6), shared, device)
 
 
-def _when(
-    world: World, day: int, dice: np.random.Generator, count: int
-) -> np.ndarray:
+def _when(world: World, day: int, dice: np.random.Generator, count: int) -> np.ndarray:
     hour = chosen(dice, HOURS, count)
     inside = dice.integers(0, HOUR // MILLISECOND, count) * MILLISECOND
     return world.start_of(day) + hour * HOUR + inside
@@ -157,7 +157,7 @@ def _when(
 def _from_where(
     day: int, is_bot: np.ndarray, dice: np.random.Generator, count: int
 ) -> np.ndarray:
-    """Return how a visit arrived: a campaign's index, or those of ARRIVALS after them."""
+    """Return how each visit arrived: a campaign, or after those one of ARRIVALS."""
     weights = [weight if day >= first else 0 for *_, weight, _, first in CAMPAIGNS]
     weights += [weight for *_, weight in ARRIVALS]
     arrival = chosen(dice, np.array(weights), count)
@@ -233,7 +233,9 @@ def _draw_intents(
     step = dice.random(count)
     depth = np.where(draw < 0.75, 1 + (step < 0.7), 0)
     depth = np.where((depth == 2) & (dice.random(count) < 0.45), 3, depth)
-    depth = np.where((depth == 3) & (dice.random(count) < buys * 2) & is_known, 4, depth)
+    depth = np.where(
+        (depth == 3) & (dice.random(count) < buys * 2) & is_known, 4, depth
+    )
     depth = np.where(is_customer & np.isin(visits.site, OCCASION_SITES), depth, 0)
 
     pick = dice.random(count)

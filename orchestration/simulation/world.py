@@ -12,13 +12,11 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-# SEMANTICS 2.2, restated here because the plan, not the warehouse, decides what is true.
+# SEMANTICS 2.2, restated: the plan, not the warehouse, decides what is true.
 SESSION_GAP = 30 * MINUTE
 SESSION_CAP = 24 * HOUR
 # Late is up to three days; less than that, so that it is late by days and by hours.
 LATEST = 2 * DAY + 21 * HOUR
-# One view is asked for (002, single-page double views) when the same page fires twice within this time.
-DOUBLE_VIEW = SECOND
 
 EVENT_NAMES = (
     "page_view",
