@@ -29,10 +29,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The days that any of the parents changed in this build, each day spread forwards. #}
-{% macro changed_days(column, parents, spread=0) -%}
+{# The days that any of the parents changed in this build, and so many days before and
+   after each. #}
+{% macro changed_days(column, parents, before=0, after=0) -%}
     {%- if execute and is_partial() -%}
-        {%- set found = run_query(changed_days_query(parents, spread)) -%}
+        {%- set found = run_query(changed_days_query(parents, before, after)) -%}
         {{ is_one_of_days(column, found.columns[0].values()) }}
     {%- elif is_partial() -%}
         false
@@ -41,10 +42,10 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro changed_days_query(parents, spread) -%}
-    select distinct (changed.day + later.day_count)::text as day
+{% macro changed_days_query(parents, before, after) -%}
+    select distinct (changed.day + around.day_count)::text as day
     from ops.changed as changed
-    cross join generate_series(0, {{ spread }}) as later (day_count)
+    cross join generate_series(-{{ before }}, {{ after }}) as around (day_count)
     where
         changed.build_id = {{ build_id() }}
         and changed.model in ('{{ parents | join("', '") }}')

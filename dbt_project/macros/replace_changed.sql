@@ -58,7 +58,9 @@
                 and old_rows.started_at between extents.from_at and extents.to_at
         )
     {%- elif meta['rebuild'] == 'days' -%}
-        {{ changed_days(day_column(), meta['parents'], meta.get('spread', 0)) }}
+        {%- set spread = meta.get('spread', 0) -%}
+        {%- set before = funnel_window_days() if spread == 'funnel_window' else spread -%}
+        {{ changed_days(day_column(), meta['parents'], before=before) }}
     {%- else -%}
         true
     {%- endif -%}

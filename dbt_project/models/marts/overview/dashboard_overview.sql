@@ -35,7 +35,7 @@ top_pages as (
     select
         day,
         jsonb_agg(
-            jsonb_build_object('page', dimension_value, 'view_count', value::bigint)
+            jsonb_build_object('page', dimension_value, 'views', value::bigint)
             order by position
         ) as top_pages
     from pages

@@ -1,0 +1,34 @@
+{# A fact of the app in the columns that predicates over events may name. #}
+{% macro app_fact(relation, instant, event_name, key, known, condition='true') -%}
+    {%- set columns = {
+        'source': "'app'", 'event_name': event_name, 'event_id': key,
+        'occurred_at': instant, 'occurred_on': reporting_day(instant),
+    } -%}
+    {%- do columns.update(known) -%}
+    select
+        {%- for name, type in event_columns().items() %}
+        ({{ columns.get(name, 'null') }})::{{ type }} as {{ name }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref(relation) }}
+    where {{ instant }} is not null and {{ condition }}
+{%- endmacro %}
+
+{# What predicates may name, and what tells rows apart. #}
+{% macro event_columns() -%}
+    {{ return({
+        'source': 'text', 'event_id': 'text', 'event_name': 'text', 'lateness': 'text',
+        'occurred_on': 'date', 'occurred_at': 'timestamptz',
+        'source_sequence': 'bigint', 'device_id': 'text', 'user_id': 'text',
+        'is_interactive': 'boolean', 'is_bot': 'boolean', 'is_internal': 'boolean',
+        'is_test': 'boolean', 'purposes': 'text[]', 'page_url': 'text',
+        'page_path': 'text', 'referrer': 'text', 'utm_source': 'text',
+        'utm_medium': 'text', 'utm_campaign': 'text', 'utm_term': 'text',
+        'utm_content': 'text', 'occasion_id': 'text', 'listing_id': 'text',
+        'provider_id': 'text', 'booking_id': 'text', 'order_id': 'text',
+        'currency': 'text', 'value_minor': 'bigint', 'duration_ms': 'bigint',
+        'status_code': 'integer', 'platform': 'text', 'device_class': 'text',
+        'browser_family': 'text', 'region': 'text', 'locale': 'text',
+        'app_version': 'text', 'properties': 'jsonb',
+    }) }}
+{%- endmacro %}

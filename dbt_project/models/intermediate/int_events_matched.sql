@@ -1,0 +1,91 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_changed',
+    unique_key=['occurred_on', 'kind', 'id', 'part', 'source', 'event_id'],
+    post_hook='{{ record_rebuilt() }}',
+    indexes=[
+        {'columns': ['occurred_on', 'kind', 'id', 'part', 'source', 'event_id'], 'unique': true},
+    ],
+) }}
+
+with
+
+events as (
+
+    select {{ event_columns() | join(', ') }}
+    from {{ ref('stg_events__events') }} as claimed
+    where
+        not claimed.is_excluded
+        and coalesce(claimed.user_id, claimed.device_id) is not null
+        and {{ changed_days('claimed.occurred_on', ['raw.events']) }}
+
+),
+
+happened as (
+
+    select * from events
+    union all
+    select * from {{ ref('int_facts_dated') }} as facts
+    where
+        facts.user_id is not null
+        and {{ changed_days('facts.occurred_on', ['raw.events']) }}
+
+),
+
+-- Predicates name columns of the event, so theirs are kept apart.
+matched as (
+
+    select
+        happened.*,
+        predicates.matched_kind as kind,
+        predicates.matched_id as id,
+        predicates.matched_part as part,
+        null::text as variant
+    from happened
+    cross join lateral (values {{ event_predicates() }}) as predicates (
+        matched_kind, matched_id, matched_part, matched_holds
+    )
+    where predicates.matched_holds
+
+),
+
+exposed as (
+
+    select
+        events.*,
+        'exposure' as kind,
+        properties ->> 'experiment_id' as id,
+        0 as part,
+        properties ->> 'variant' as variant
+    from events
+    where
+        event_name = 'experiment_exposure'
+        and jsonb_typeof(properties -> 'experiment_id') = 'string'
+        and jsonb_typeof(properties -> 'variant') = 'string'
+
+),
+
+found as (
+
+    select * from matched
+    union all
+    select exposed.*
+    from exposed
+    inner join {{ source('registry', 'experiments') }} as experiments
+        on experiments.experiment_id = exposed.id
+
+)
+
+select
+    kind,
+    id,
+    part,
+    variant,
+    occurred_on,
+    occurred_at,
+    source,
+    source_sequence,
+    event_id,
+    device_id,
+    user_id
+from found

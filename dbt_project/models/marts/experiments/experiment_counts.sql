@@ -1,0 +1,62 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_changed',
+    unique_key=['experiment_id', 'metric_name', 'variant', 'exposed_on'],
+    post_hook='{{ record_rebuilt() }}',
+    indexes=[
+        {'columns': ['experiment_id', 'metric_name', 'variant', 'exposed_on'], 'unique': true},
+    ],
+) }}
+
+with
+
+owned as (
+
+    {{ owned_rows(ref('int_events_matched'), "anonymous.kind = 'experiment'") }}
+
+),
+
+-- A unit converts once: by an event strictly after its exposure, inside the window.
+converted as (
+
+    select distinct
+        exposures.experiment_id,
+        metrics.metric_name,
+        exposures.person_id
+    from {{ ref('experiment_exposures') }} as exposures
+    inner join {{ source('registry', 'experiment_metrics') }} as metrics
+        using (experiment_id)
+    inner join owned
+        on
+            owned.id = exposures.experiment_id
+            and owned.part = metrics.metric_index
+            and owned.person_id = exposures.person_id
+            and owned.occurred_at > exposures.exposed_at
+            and owned.occurred_at <= coalesce(
+                exposures.exposed_at + make_interval(hours => metrics.within_hours),
+                'infinity'
+            )
+
+)
+
+select
+    exposures.experiment_id,
+    metrics.metric_name,
+    exposures.variant,
+    exposures.is_control,
+    exposures.exposed_on,
+    count(*) filter (where not exposures.is_multi_arm) as unit_count,
+    count(converted.person_id) filter (
+        where not exposures.is_multi_arm
+    ) as conversion_count,
+    count(*) filter (where exposures.is_multi_arm) as multi_arm_unit_count
+from {{ ref('experiment_exposures') }} as exposures
+inner join {{ source('registry', 'experiment_metrics') }} as metrics
+    using (experiment_id)
+left join converted using (experiment_id, metric_name, person_id)
+group by
+    exposures.experiment_id,
+    metrics.metric_name,
+    exposures.variant,
+    exposures.is_control,
+    exposures.exposed_on

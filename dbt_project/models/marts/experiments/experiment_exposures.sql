@@ -1,0 +1,57 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_changed',
+    unique_key=['experiment_id', 'person_id'],
+    post_hook='{{ record_rebuilt() }}',
+    indexes=[
+        {'columns': ['experiment_id', 'person_id'], 'unique': true},
+        {'columns': ['exposed_on']},
+    ],
+) }}
+
+with
+
+owned as (
+
+    {{ owned_rows(ref('int_events_matched'), "anonymous.kind = 'exposure'") }}
+
+),
+
+counted as (
+
+    select
+        owned.person_id,
+        owned.occurred_on,
+        owned.occurred_at,
+        experiments.experiment_id,
+        arms.variant,
+        arms.is_control,
+        row_number() over (
+            partition by experiments.experiment_id, owned.person_id
+            order by {{ event_order() }}
+        ) as position,
+        min(arms.arm_index) over unit <> max(arms.arm_index) over unit as is_multi_arm
+    from owned
+    inner join {{ source('registry', 'experiments') }} as experiments
+        on
+            experiments.experiment_id = owned.id
+            and owned.occurred_at >= experiments.starts_at
+            and owned.occurred_at < coalesce(experiments.ends_at, 'infinity')
+    inner join {{ source('registry', 'experiment_arms') }} as arms
+        on
+            arms.experiment_id = experiments.experiment_id
+            and arms.variant = owned.variant
+    window unit as (partition by experiments.experiment_id, owned.person_id)
+
+)
+
+select
+    experiment_id,
+    person_id,
+    variant,
+    is_control,
+    is_multi_arm,
+    occurred_on as exposed_on,
+    occurred_at as exposed_at
+from counted
+where position = 1

@@ -1,0 +1,82 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_changed',
+    unique_key=['funnel_id', 'entered_on', 'step_index'],
+    post_hook='{{ record_rebuilt() }}',
+    indexes=[
+        {'columns': ['funnel_id', 'entered_on', 'step_index'], 'unique': true},
+    ],
+) }}
+
+with
+
+entries as (
+
+    select * from {{ ref('funnel_entries') }} as entered
+    where {{ changed_days('entered.entered_on', ['funnel_entries']) }}
+
+),
+
+entered as (
+
+    select
+        funnel_id,
+        entered_on,
+        max(window_ends_at) as window_ends_at
+    from entries
+    group by funnel_id, entered_on
+
+),
+
+-- A step that nobody reached has an explicit zero row.
+counted as (
+
+    select
+        entered.funnel_id,
+        entered.entered_on,
+        entered.window_ends_at,
+        steps.step_index,
+        steps.step_name,
+        count(entries.person_id) as person_count,
+        {{ percentile('entries.reached_at[steps.step_index] - entries.entered_at', 0.5) }}
+            as median_time
+    from entered
+    inner join {{ source('registry', 'funnel_steps') }} as steps using (funnel_id)
+    left join entries
+        on
+            entries.funnel_id = entered.funnel_id
+            and entries.entered_on = entered.entered_on
+            and entries.deepest_step >= steps.step_index
+    group by
+        entered.funnel_id,
+        entered.entered_on,
+        entered.window_ends_at,
+        steps.step_index,
+        steps.step_name
+
+),
+
+compared as (
+
+    select
+        *,
+        first_value(person_count) over funnel_day as entry_count,
+        lag(person_count) over funnel_day as previous_count
+    from counted
+    window funnel_day as (partition by funnel_id, entered_on order by step_index)
+
+)
+
+select
+    funnel_id,
+    entered_on,
+    step_index,
+    step_name,
+    person_count,
+    entry_count,
+    {{ safe_divide('person_count', 'entry_count') }}::numeric(38, 12) as rate_from_entry,
+    {{ safe_divide('person_count', 'previous_count') }}::numeric(38, 12)
+        as rate_from_previous,
+    extract(epoch from median_time)::numeric(18, 6) as median_seconds_from_entry,
+    window_ends_at
+from compared
