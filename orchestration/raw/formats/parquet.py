@@ -106,8 +106,17 @@ def _frame(batch: pa.RecordBatch) -> tuple[pl.DataFrame, set[int]]:
         plain = column.storage if isinstance(kind, pa.BaseExtensionType) else column
         columns[name] = pl.from_arrow(_valid_text(plain, invalid))
     frame = pl.DataFrame(columns)
+    # Postgres keeps microseconds, and JSON has no decimals but doubles.
+    fine = [
+        name
+        for name, kind in frame.schema.items()
+        if isinstance(kind, pl.Datetime) and kind.time_unit == "ns"
+    ]
     decimals = [name for name, kind in frame.schema.items() if kind.is_decimal()]
-    return frame.with_columns(pl.col(decimals).cast(pl.Float64)), invalid
+    frame = frame.with_columns(
+        pl.col(fine).dt.cast_time_unit("us"), pl.col(decimals).cast(pl.Float64)
+    )
+    return frame, invalid
 
 
 def _valid_text(column: pa.Array, invalid: set[int]) -> pa.Array:
