@@ -53,6 +53,8 @@ class Settings:
         Dagster's own storage; None means `daybook_dagster` beside the warehouse.
     pseudonym_key_text : str or None
         The pseudonym key as given; None means the file in `home`.
+    alert_webhook : str or None
+        Where alerts are sent besides the log.
     """
 
     home: Path
@@ -64,6 +66,7 @@ class Settings:
     timezone: str
     dagster_url: str | None = field(default=None, repr=False)
     pseudonym_key_text: str | None = field(default=None, repr=False)
+    alert_webhook: str | None = field(default=None, repr=False)
 
     def pseudonym_key(self) -> bytes:
         """Return the key of intake pseudonyms, made on first use if none was given."""
@@ -121,6 +124,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         timezone=timezone,
         dagster_url=_postgres_url(given, "DAYBOOK_DAGSTER_URL"),
         pseudonym_key_text=given.get("DAYBOOK_PSEUDONYM_KEY"),
+        alert_webhook=given.get("DAYBOOK_ALERT_WEBHOOK"),
     )
 
 

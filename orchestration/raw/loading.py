@@ -14,8 +14,10 @@ from orchestration.raw.alarms import raise_alarms
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.intake import Intake, Progress
 from orchestration.raw.landing import MARKER, LandingFile, LandingStore
+from orchestration.raw.ledger import FileSeen
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.reports import LoadReport, SourceReport
+from orchestration.raw.scanning import compare_with_ledger
 from orchestration.raw.source_load import SourceLoad
 from orchestration.raw.sources import Source, load_sources
 from orchestration.raw.watermarks import ScanState, missing_periods, move_watermark
@@ -121,6 +123,28 @@ def load_landing(
             report.sources.append(load(circumstances=circumstances))
     report.seconds = time.monotonic() - began
     return report
+
+
+def find_unloaded(
+    url: str,
+    *,
+    settings: Settings,
+    now: datetime,
+    store: LandingStore | None = None,
+) -> list[str]:
+    """Return the names of finished files that no load has looked at, opening none."""
+    store = store or LandingStore(settings.landing_url)
+    found: list[str] = []
+    with connect(url, application_name="daybook scan") as connection:
+        for name, source in load_sources(settings.registry_dir / "sources").items():
+            files = {FileSeen(*file[:4]): file for file in store.list(source.path).files}
+            scan = compare_with_ledger(connection, name, files)
+            found += [
+                f"{name}/{seen.uri}"
+                for seen in scan.new
+                if store.is_ready(files[seen], now=now)
+            ]
+    return sorted(found)
 
 
 def _load_source(

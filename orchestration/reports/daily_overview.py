@@ -11,6 +11,16 @@ import jinja2
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+COLUMNS = (
+    "day",
+    "metric",
+    "dimension",
+    "value",
+    "previous_day",
+    "same_weekday",
+    "currency",
+)
+
 UNDEFINED = "\N{EN DASH}"
 
 # A spreadsheet runs a cell that starts with one of these (OWASP ASVS 1.2.10).
@@ -92,10 +102,7 @@ def render_csv(overview: Overview) -> tuple[bytes, int]:
     ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(
-        ["day", "metric", "dimension", "value", "previous_day", "same_weekday"]
-        + ["currency"]
-    )
+    writer.writerow(COLUMNS)
     writer.writerows([_safe_cell(cell) for cell in row] for row in rows)
     return text.getvalue().encode(), len(rows)
 

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.transform.builds import Build
 
 # A unit test needs no data, so it proves nothing about a build.
@@ -29,6 +30,11 @@ class Project:
 
     folder: Path
     target: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the project of this installation."""
+        return cls(PROJECT_ROOT / "dbt_project", settings.home / "dbt" / "target")
 
 
 def dbt_arguments(build: Build) -> list[str]:

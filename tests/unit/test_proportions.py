@@ -69,7 +69,8 @@ def test_swapping_the_groups_mirrors_the_interval():
 def test_bounds_are_where_the_likelihood_score_meets_the_critical_value():
     """An oracle by another route: the restricted rate by numeric optimisation."""
     control, treatment = (7, 40), (19, 50)
-    for bound in (compare(control, treatment).low[0], compare(control, treatment).high[0]):
+    result = compare(control, treatment)
+    for bound in (result.low[0], result.high[0]):
         statistic = _score_by_optimisation(control, treatment, float(bound))
         assert abs(statistic) == pytest.approx(norm.isf(0.025), abs=1e-4)
 

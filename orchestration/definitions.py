@@ -1,0 +1,31 @@
+"""What Daybook is made of: its assets, checks, jobs, schedules and sensors."""
+
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.quality import assets as published
+from orchestration.quality import checks
+from orchestration.raw import assets as raw
+from orchestration.reports import assets as reports
+from orchestration.resources import OfflineDbt, Warehouse
+from orchestration.schedules import JOBS, SCHEDULES
+from orchestration.sensors import SENSORS
+from orchestration.transform import assets as transform
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules([raw, transform, published, reports]),
+    asset_checks=dg.load_asset_checks_from_modules([checks]),
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    resources={
+        "warehouse": Warehouse(url=dg.EnvVar("DAYBOOK_DATABASE_URL")),
+        "dbt": OfflineDbt(
+            project_dir=str(transform.PROJECT.folder),
+            # Beside this Python, whether or not the environment is activated.
+            dbt_executable=str(Path(sys.executable).parent / "dbt"),
+        ),
+    },
+)
