@@ -1,0 +1,217 @@
+"""The `daybook` command: parse, call, print. Everything heavy is imported on use."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.settings import (
+    Settings,
+    SettingsError,
+    export_environment,
+    read_settings,
+)
+
+app = typer.Typer(
+    help="Batch analytics for marketplaces: from landing files to numbers you trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+
+
+@app.command()
+def demo(
+    persons: Annotated[int, typer.Option(min=1, help="Customers to simulate.")] = 2000,
+    days: Annotated[int, typer.Option(min=1, help="Days, up to yesterday.")] = 35,
+) -> None:
+    """Simulate a marketplace once, run the main job, and say what it made."""
+    from orchestration.simulation.demo import run_demo  # noqa: PLC0415
+
+    with _warehouse() as (settings, url):
+        succeeded = run_demo(settings, url, persons=persons, days=days)
+    raise typer.Exit(0 if succeeded else 1)
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Loopback port of the UI.")] = 3000,
+) -> None:
+    """Open the Dagster UI on loopback, with schedules and sensors running."""
+    import subprocess  # noqa: PLC0415
+
+    from orchestration.warehouse.server import bi_url  # noqa: PLC0415
+
+    with _warehouse(keep_running=True) as (settings, _):
+        print(f"Dagster UI     http://127.0.0.1:{port}")
+        print(f"psql and BI    {bi_url(settings)}")
+        print("Ctrl-C stops the UI; the database stays up until `make clean`.")
+        command = [_program("dagster"), "dev", "--host", "127.0.0.1"]
+        command += ["--port", str(port), "--module-name", "orchestration.definitions"]
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+@app.command()
+def run(
+    job: Annotated[str, typer.Argument(help="refresh or nightly")] = "refresh",
+) -> None:
+    """Run a job here and now; the Dagster UI shows it like any other run."""
+    from orchestration.progress import show_run  # noqa: PLC0415
+
+    with _warehouse() as (settings, url):
+        report = show_run(job, url=url, log=settings.home / "logs" / f"{job}.log")
+    raise typer.Exit(0 if report.succeeded else 1)
+
+
+@app.command()
+def plan(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
+) -> None:
+    """Say what the next build will rebuild, and why."""
+    from orchestration.transform.dbt_run import Project  # noqa: PLC0415
+    from orchestration.transform.run import read_plan  # noqa: PLC0415
+
+    with _warehouse() as (settings, url):
+        found = read_plan(url, Project.of(settings))
+    print(json.dumps(found.as_json()) if as_json else found.text())
+
+
+@app.command()
+def gaps() -> None:
+    """List days that a source should have and has not; exit 1 if there are any."""
+    from orchestration.transform.gaps import find_gaps  # noqa: PLC0415
+    from orchestration.warehouse.connection import connect  # noqa: PLC0415
+
+    with (
+        _warehouse() as (settings, url),
+        connect(url, application_name="daybook gaps") as connection,
+    ):
+        found = find_gaps(connection, timezone=settings.timezone)
+    for gap in found:
+        print(f"{gap.source}: {gap.first_day} to {gap.last_day}, {gap.day_count} days")
+    print(f"{len(found)} gaps")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def touch_days(
+    first_day: Day,
+    last_day: Day,
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
+) -> None:
+    """Have the next build rebuild these days, as if they had news."""
+    from orchestration.transform.touch import touch_days as touch  # noqa: PLC0415
+    from orchestration.warehouse.connection import connect  # noqa: PLC0415
+
+    with (
+        _warehouse() as (_, url),
+        connect(url, application_name="daybook touch") as connection,
+    ):
+        load_id = touch(
+            connection,
+            first_day=first_day.date(),
+            last_day=last_day.date(),
+            reason=reason,
+        )
+    print(f"touched by load {load_id}; the next build rebuilds them")
+
+
+@app.command()
+def explain(
+    source: Annotated[str, typer.Argument(help="Name of the source, e.g. web.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+) -> None:
+    """Say what would become of every record of a file; nothing is loaded."""
+    from orchestration.raw.explain import explain as explain_file  # noqa: PLC0415
+    from orchestration.raw.loading import read_circumstances  # noqa: PLC0415
+    from orchestration.raw.sources import load_sources  # noqa: PLC0415
+
+    settings = read_settings()
+    sources = load_sources(settings.registry_dir / "sources")
+    if source not in sources:
+        _fail(f"no source is called {source!r}; there are {', '.join(sorted(sources))}")
+    circumstances = read_circumstances(settings, now=datetime.now(tz=UTC))
+    normalizer = circumstances.normalizer(sources[source], arrived_at=None)
+    with file.open("rb") as stream:
+        for row in explain_file(
+            stream, name=file.name, format=sources[source].format, normalizer=normalizer
+        ):
+            print("\t".join(map(str, row)))
+
+
+@app.command()
+def replay(
+    source: Annotated[str, typer.Argument(help="Name of the source, e.g. web.")],
+    reason: Annotated[str | None, typer.Option(help="Only rows with this one.")] = None,
+) -> None:
+    """Try what was quarantined again, under the contracts as they are now."""
+    from orchestration.raw.loading import read_circumstances  # noqa: PLC0415
+    from orchestration.raw.replay import replay as replay_source  # noqa: PLC0415
+    from orchestration.raw.sources import load_sources  # noqa: PLC0415
+
+    with _warehouse() as (settings, url):
+        report = replay_source(
+            url,
+            source=load_sources(settings.registry_dir / "sources")[source],
+            circumstances=read_circumstances(settings, now=datetime.now(tz=UTC)),
+            reason=reason,
+        )
+    print(report)
+
+
+@app.command()
+def url() -> None:
+    """Start the database if need be, keep it up, and print its URL for BI tools."""
+    from orchestration.warehouse.server import bi_url  # noqa: PLC0415
+
+    with _warehouse(keep_running=True) as (settings, _):
+        print(bi_url(settings))
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded database that `dev` or `url` left running."""
+    from orchestration.warehouse.server import stop_warehouse  # noqa: PLC0415
+
+    print("stopped" if stop_warehouse(read_settings()) else "not running")
+
+
+@contextmanager
+def _warehouse(*, keep_running: bool = False) -> Iterator[tuple[Settings, str]]:
+    from orchestration.warehouse.server import warehouse  # noqa: PLC0415
+
+    settings = read_settings()
+    with warehouse(settings, keep_running=keep_running) as url:
+        export_environment(settings, url)
+        yield settings, url
+
+
+def _program(name: str) -> str:
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.exists() else name
+
+
+def _fail(message: str) -> None:
+    print(message, file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command; a failure that we know is one line, not a traceback."""
+    from orchestration.warehouse.failures import ServerError  # noqa: PLC0415
+    from orchestration.warehouse.migrations import SchemaError  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        app()
+    except (SettingsError, ServerError, SchemaError) as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,120 @@
+"""The demo: a marketplace simulated once, then the main job on it, and what it made."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from orchestration.progress import show_run
+from orchestration.raw.app_snapshot import APP_DATABASE
+from orchestration.runs import RunReport
+from orchestration.settings import Settings
+from orchestration.simulation.marketplace import Simulation, simulate
+from orchestration.simulation.world import World
+from orchestration.warehouse.connection import connect, sibling_url
+from orchestration.warehouse.server import bi_url
+
+
+def run_demo(settings: Settings, url: str, *, persons: int, days: int) -> bool:
+    """Simulate unless it was done, run the nightly job, print what there is.
+
+    Returns
+    -------
+    bool
+        Whether the job succeeded.
+    """
+    console = Console(highlight=False)
+    landing = Path(settings.landing_url)
+    if landing.exists() and any(landing.iterdir()):
+        console.print(f"landing files are there: {landing}")
+    else:
+        simulation = _simulate(settings, url, persons=persons, days=days)
+        console.print(
+            f"simulated {simulation.record_count:,} records in "
+            f"{simulation.file_count} files and an app database of "
+            f"{sum(simulation.app.values()):,} rows in {simulation.seconds:.1f} s"
+        )
+    report = show_run("nightly", url=url, log=settings.home / "logs" / "demo.log")
+    if report.succeeded:
+        _tell(console, settings, url, report)
+    return report.succeeded
+
+
+def _simulate(settings: Settings, url: str, *, persons: int, days: int) -> Simulation:
+    # It ends yesterday, so that retention and lateness mean what they will later.
+    start_on = datetime.now(tz=UTC).date() - timedelta(days=days)
+    world = World(persons=persons, days=days, start_on=start_on)
+    with Progress(
+        TextColumn("simulating a marketplace"),
+        BarColumn(),
+        TextColumn("day {task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("days", total=days)
+        return simulate(
+            world,
+            Path(settings.landing_url),
+            settings.home / "simulation" / "truth",
+            _app_database(url),
+            progress=lambda done, _: bar.update(task, completed=done),
+        )
+
+
+def _app_database(url: str) -> str:
+    """Return the app database beside the warehouse, created if need be."""
+    with (
+        connect(url, application_name="daybook demo", autocommit=True) as connection,
+        suppress(psycopg.errors.DuplicateDatabase),
+    ):
+        connection.execute(
+            sql.SQL("create database {}").format(sql.Identifier(APP_DATABASE))
+        )
+    return sibling_url(url, APP_DATABASE)
+
+
+def _tell(console: Console, settings: Settings, url: str, report: RunReport) -> None:
+    loaded = report.metadata.get("raw/landing_files", {})
+    with connect(url, application_name="daybook demo") as connection:
+        row = connection.execute(
+            """
+            select
+                (select count(*) from raw.events),
+                (select count(*) from marts.sessions),
+                (select count(*) from marts.metrics_daily),
+                (select count(*) from raw.set_aside where status = 'open'),
+                (
+                    select
+                        to_char(data_complete_through, 'YYYY-MM-DD HH24:MI') || ' UTC'
+                    from published.status
+                )
+            """
+        ).fetchone()
+    if row is None:
+        return
+    events, sessions, numbers, set_aside, through = row
+    built = report.states.get("dbt_models") == "succeeded"
+    skipped = "skipped" in report.states.values()
+    records = loaded.get("records", 0)
+    console.print()
+    if not records:
+        console.print("nothing new was loaded")
+    else:
+        console.print(f"loaded       {records:,} records of the landing files")
+    if skipped or not built:
+        console.print("nothing was rebuilt: no day, device or definition had news")
+    console.print(f"the house    {events:,} events, {sessions:,} sessions,")
+    console.print(f"             {numbers:,} daily numbers, complete through {through}")
+    console.print(f"set aside    {set_aside:,} records, each with its reason")
+    overview = report.metadata.get("reports/daily_overview", {})
+    if "html" in overview:
+        console.print(f"the report   {overview['html']}")
+    console.print(f"psql and BI  {bi_url(settings)}  (up during `make dev`)")
+    console.print()
+    console.print("next:  make dev            the Dagster UI on this data")
+    console.print("       .venv/bin/daybook plan       what the next build would do")
+    console.print("       .venv/bin/daybook --help     everything else")
