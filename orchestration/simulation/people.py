@@ -134,6 +134,9 @@ def draw_people(world: World) -> tuple[People, Devices]:
     register = np.where(provider, np.minimum(register, -1), register)
     consent = ~(customer & (dice.random(size) < world.troubles.refused_consent))
     main, second, shared, partner, device_count = _hand_out(world, kind, consent, dice)
+    # Couples are old customers, both with an account: only then is sharing a trouble.
+    arrival = np.where(partner >= 0, -30, arrival)
+    register = np.where(partner >= 0, -20, register)
 
     rate = world.activity * dice.gamma(1.5, 1 / 1.5, size)
     rate = np.where(provider, 1.5, rate)
