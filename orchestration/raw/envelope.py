@@ -55,7 +55,7 @@ FIELDS = frozenset(Envelope.__struct_fields__)
 # Stored among the properties, since raw.events has no column for it.
 PAGE_TITLE = "page_title"
 TIME_FIELDS = ("occurred_at", "sent_at", "received_at")
-_ID_FIELDS = ("event_id", "device_id", "user_id", "client_session_id", "app_version")
+ID_FIELDS = ("event_id", "device_id", "user_id", "client_session_id", "app_version")
 _PLACE = re.compile(r" - at `\$\.?([a-z_]*)(.*)`$")
 _INDEX = re.compile(r"\[(\d+|\.\.\.)\]")
 _WHOLE_NUMBER = re.compile(r"\A-?[0-9]{1,19}\Z")
@@ -108,7 +108,7 @@ def tidy(value: dict[str, object]) -> tuple[dict[str, object], bool]:
         elif item is not None and item != "":
             known[name] = item
     has_violation = bool(extra)
-    for name in _ID_FIELDS:
+    for name in ID_FIELDS:
         item = known.get(name)
         if type(item) is int:
             known[name] = str(item)

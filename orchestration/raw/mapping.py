@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from orchestration.raw.envelope import ID_FIELDS
 from orchestration.raw.reasons import Reason, RejectedError
 from orchestration.raw.sources import (
     Alternative,
@@ -91,8 +92,11 @@ class _Shape:
         envelope: Value = {}
         for name, get in self._fields:
             item = get(value)
-            if item is not None and item != "":
-                envelope[name] = item
+            if item is None or item == "":
+                continue
+            # Many trackers number their sessions and users; their digits are ids.
+            is_numbered = type(item) is int and name in ID_FIELDS
+            envelope[name] = str(item) if is_numbered else item
         properties = self._spread(value)
         for name, get in self._properties:
             item = get(value)

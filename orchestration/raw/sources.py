@@ -211,6 +211,7 @@ class Source(_Strict):
     owner: Words
     path: Words
     format: Literal["auto", "ndjson", "json", "csv", "parquet", "access_log"] = "auto"
+    batch_key: Words = "events"
     mapping: Mapping = "native"
     unknown_events: Literal["quarantine", "namespaced", "custom"] = "quarantine"
     default_currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = (
