@@ -4,6 +4,7 @@ Everything here is SQL inside the extraction's one transaction. `pg_temp.incomin
 what was read of one table; `pg_temp.versions` what becomes of it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,7 +51,7 @@ def prepare_incoming(warehouse: psycopg.Connection, reading: Reading) -> None:
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}").format(
             sql.Identifier(name),
-            sql.SQL("numeric" if name in reading.mapping.money else column.type),
+            sql.SQL("numeric") if name in reading.mapping.money else column.type_sql,
         )
         for name, column in reading.table.columns.items()
     )
@@ -60,48 +61,75 @@ def prepare_incoming(warehouse: psycopg.Connection, reading: Reading) -> None:
 
 def check_incoming(warehouse: psycopg.Connection, reading: Reading) -> int:
     """Count what was read, refusing rows that no version can be made of."""
-    table, key = reading.table, sql.Identifier(reading.table.key)
-    checks: list[tuple[str, sql.Composable]] = [
-        (f"{table.name}.{name} is empty", sql.Identifier(name) + sql.SQL(" is null"))
-        for name, column in table.columns.items()
-        if column.is_required
+    key = f"{reading.table.name}.{reading.table.key}"
+    checks = [*_empty(reading), *_inexact(reading)]
+    counts = [
+        sql.SQL("count(*) filter (where {})").format(condition)
+        for _, condition in checks
     ]
-    for name in reading.mapping.money:
-        amount = sql.Identifier(name)
-        checks += [
-            (
-                f"{table.name}.{name} is finer than the currency's minor unit, "
-                "or beyond 64 bits",
-                # NaN is above every number to Postgres, so it fails the bound.
-                sql.SQL(
-                    "{0} <> trunc({0}) or not abs({0}) <= 9223372036854775807"
-                ).format(amount),
-            ),
-            (
-                f"{table.name}.{name} has no currency of three capital letters",
-                sql.SQL(
-                    "{} is not null and (currency ~ '^[A-Z]{{3}}$') is not true"
-                ).format(amount),
-            ),
-        ]
-    counts = sql.SQL(", ").join(
-        sql.SQL("count(*) filter (where {})").format(check) for _, check in checks
-    )
     query = sql.SQL(
-        "select count(*), count(*) - count(distinct {}), {} from pg_temp.incoming"
-    ).format(key, counts)
-    row = warehouse.execute(query).fetchone() or (0, 0)
-    reasons = [(f"{table.name}.{table.key} is not unique", row[1])]
-    reasons += [
-        (reason, count) for (reason, _), count in zip(checks, row[2:], strict=True)
+        "select count(*), count({0}) - count(distinct {0}), {1} from pg_temp.incoming"
+    ).format(sql.Identifier(reading.table.key), sql.SQL(", ").join(counts))
+    total, repeated, *wrong = warehouse.execute(query).fetchone() or (0, 0)
+    reasons = [
+        f"{reason} in {count} rows"
+        for (reason, _), count in zip(checks, wrong, strict=True)
+        if count
     ]
-    # An empty key is also not distinct; the first reason that holds is the plainest.
-    wrong = [f"{reason} in {count} rows" for reason, count in reasons[1:] if count]
-    if not wrong and reasons[0][1]:
-        wrong = [f"{reasons[0][0]}: {reasons[0][1]} rows too many"]
-    if wrong:
-        raise ExtractError("; ".join(wrong))
-    return int(row[0])
+    if repeated:
+        reasons.append(f"{key} is not unique: {repeated} rows too many")
+    if reasons:
+        raise ExtractError("; ".join(reasons))
+    return int(total)
+
+
+def _empty(reading: Reading) -> Iterator[tuple[str, sql.Composable]]:
+    """Yield what is missing from a row, and the condition under which it is."""
+    for name, column in reading.table.columns.items():
+        if column.is_required:
+            condition = sql.SQL("{} is null").format(sql.Identifier(name))
+            yield f"{reading.table.name}.{name} is empty", condition
+
+
+def _inexact(reading: Reading) -> Iterator[tuple[str, sql.Composable]]:
+    """Yield why an amount cannot be kept, and the condition under which it cannot."""
+    for name in reading.mapping.money:
+        amount, place = sql.Identifier(name), f"{reading.table.name}.{name}"
+        yield (
+            f"{place} is finer than the currency's minor unit, or beyond 64 bits",
+            # NaN is above every number to Postgres, so it fails the bound.
+            sql.SQL("{0} <> trunc({0}) or not abs({0}) <= 9223372036854775807").format(
+                amount
+            ),
+        )
+        yield (
+            f"{place} has no currency of three capital letters",
+            sql.SQL(
+                "{} is not null and (currency ~ '^[A-Z]{{3}}$') is not true"
+            ).format(amount),
+        )
+
+
+_FIND_VERSIONS = """
+    create temp table versions on commit drop as
+    with hashed as (
+        select
+            {columns},
+            sha256(convert_to(
+                jsonb_strip_nulls(jsonb_build_object({named}))::text, 'UTF8'
+            )) as row_hash
+        from pg_temp.incoming
+    )
+
+    select
+        hashed.*,
+        current.{key} as current_key
+    from hashed
+    {join} join (
+        select {key}, row_hash from {relation} where valid_to is null
+    ) as current on hashed.{key} = current.{key}
+    where current.row_hash is distinct from hashed.row_hash
+"""
 
 
 def find_versions(
@@ -117,27 +145,7 @@ def find_versions(
     _execute(warehouse, "drop table if exists pg_temp.versions")
     _execute(
         warehouse,
-        """
-        create temp table versions on commit drop as
-        with hashed as (
-            select
-                {columns},
-                sha256(convert_to(
-                    jsonb_strip_nulls(jsonb_build_object({named}))::text, 'UTF8'
-                )) as row_hash
-            from pg_temp.incoming
-        )
-
-        select
-            hashed.*,
-            current.{key} as current_key,
-            current.row_hash as current_hash
-        from hashed
-        {join} join (
-            select {key}, row_hash from {relation} where valid_to is null
-        ) as current on hashed.{key} = current.{key}
-        where current.row_hash is distinct from hashed.row_hash
-        """,
+        _FIND_VERSIONS,
         columns=sql.SQL(", ").join(
             sql.SQL("{} as {}").format(_typed(table, name), sql.Identifier(name))
             for name in table.columns
@@ -152,13 +160,8 @@ def find_versions(
     )
     row = warehouse.execute(
         sql.SQL(
-            """
-            select
-                count(*) filter (where {key} is not null),
-                count(*) filter (where {key} is not null and current_key is not null),
-                count(*) filter (where {key} is null)
-            from pg_temp.versions
-            """
+            "select count({key}), count(*) filter (where {key} = current_key), "
+            "count(*) filter (where {key} is null) from pg_temp.versions"
         ).format(key=sql.Identifier(table.key))
     ).fetchone()
     return Written(*(row or ()))
@@ -185,7 +188,7 @@ def find_removed(
             )
         """,
         nothing=sql.SQL(", ").join(
-            sql.SQL("null::{} as {}").format(sql.SQL(column.type), sql.Identifier(name))
+            sql.SQL("null::{} as {}").format(column.type_sql, sql.Identifier(name))
             for name, column in table.columns.items()
         ),
         key=sql.Identifier(table.key),
@@ -239,6 +242,48 @@ def note_touched_days(
     )
 
 
+_DATE_VERSIONS = """
+    create temp table dated on commit drop as
+    select
+        versions.*,
+        greatest(
+            case
+                when earliest.at is null
+                    or least(versions.changed_at, {snapshot_at}) >= earliest.at
+                    then least(versions.changed_at, {snapshot_at})
+                else {snapshot_at}
+            end,
+            earliest.at
+        ) as begins_at
+    from pg_temp.versions as versions
+    left join lateral (
+        select
+            coalesce(
+                stored.valid_to, stored.valid_from + interval '1 microsecond'
+            ) as at
+        from {relation} as stored
+        where stored.{key} = coalesce(versions.{key}, versions.current_key)
+        order by stored.valid_from desc
+        limit 1
+    ) as earliest on true
+"""
+
+_CLOSE = """
+    update {relation} as stored
+    set valid_to = dated.begins_at, closed_by = {load_id}
+    from pg_temp.dated as dated
+    where stored.{key} = dated.current_key and stored.valid_to is null
+"""
+
+_OPEN = """
+    insert into {relation} ({columns}, row_hash, valid_from, load_id)
+    select {columns}, row_hash, begins_at, {load_id}
+    from pg_temp.dated
+    where {key} is not null
+    order by {key}
+"""
+
+
 def write_versions(
     warehouse: psycopg.Connection, table: AppTable, moment: Moment
 ) -> None:
@@ -247,71 +292,22 @@ def write_versions(
     A version begins when its change stamp says, if that is possible: after the version
     before it began, and not after the snapshot. Otherwise it begins at the snapshot.
     """
-    key = sql.Identifier(table.key)
-    _execute(
-        warehouse,
-        """
-        create temp table dated on commit drop as
-        select
-            versions.*,
-            greatest(
-                case
-                    when least(versions.changed_at, {snapshot_at}) >= earliest.at
-                        or earliest.at is null
-                        then least(versions.changed_at, {snapshot_at})
-                    else {snapshot_at}
-                end,
-                earliest.at
-            ) as begins_at
-        from pg_temp.versions as versions
-        left join lateral (
-            select
-                coalesce(
-                    stored.valid_to, stored.valid_from + interval '1 microsecond'
-                ) as at
-            from {relation} as stored
-            where stored.{key} = coalesce(versions.{key}, versions.current_key)
-            order by stored.valid_from desc
-            limit 1
-        ) as earliest on true
-        """,
-        key=key,
-        relation=table.relation,
-        snapshot_at=sql.SQL("{}::timestamptz").format(
+    parts: dict[str, sql.Composable] = {
+        "key": sql.Identifier(table.key),
+        "relation": table.relation,
+        "load_id": sql.Literal(moment.load_id),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+        "snapshot_at": sql.SQL("{}::timestamptz").format(
             sql.Literal(moment.snapshot_at.isoformat())
         ),
-    )
-    _execute(
-        warehouse,
-        """
-        update {relation} as stored
-        set valid_to = dated.begins_at, closed_by = {load_id}
-        from pg_temp.dated as dated
-        where stored.{key} = dated.current_key and stored.valid_to is null
-        """,
-        key=key,
-        relation=table.relation,
-        load_id=sql.Literal(moment.load_id),
-    )
-    _execute(
-        warehouse,
-        """
-        insert into {relation} ({columns}, row_hash, valid_from, load_id)
-        select {columns}, row_hash, begins_at, {load_id}
-        from pg_temp.dated
-        where {key} is not null
-        order by {key}
-        """,
-        key=key,
-        relation=table.relation,
-        columns=sql.SQL(", ").join(map(sql.Identifier, table.columns)),
-        load_id=sql.Literal(moment.load_id),
-    )
+    }
+    for statement in (_DATE_VERSIONS, _CLOSE, _OPEN):
+        _execute(warehouse, statement, **parts)
     _execute(warehouse, "drop table pg_temp.dated")
 
 
 def _typed(table: AppTable, name: str) -> sql.Composable:
-    type_ = sql.SQL(table.columns[name].type)  # type: ignore[arg-type]
+    type_ = table.columns[name].type_sql
     return sql.SQL("{}::{}").format(sql.Identifier(name), type_)
 
 

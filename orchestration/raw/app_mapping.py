@@ -69,8 +69,8 @@ class Reading:
         column = sql.SQL("source.{}").format(sql.Identifier(name))
         if name in self.mapping.money:
             return sql.SQL("({} * {})::numeric").format(column, _factor())
-        type_ = self.table.columns[name].type
-        return sql.SQL("{}::{}").format(column, sql.SQL(type_))  # type: ignore[arg-type]
+        type_ = self.table.columns[name].type_sql
+        return sql.SQL("{}::{}").format(column, type_)
 
 
 def map_table(

@@ -131,7 +131,7 @@ class TableExtract:
             self.reading.columns.index(name): hide for name, hide in self.hides.items()
         }
         self._copy(query, into, hidden=hidden)
-        # Nothing analyses a temporary table by itself, and the joins depend on its size.
+        # Nothing analyses a temporary table by itself; the joins depend on its size.
         self._execute("analyze pg_temp.incoming")
         self.report.read += check_incoming(self.warehouse, self.reading)
 

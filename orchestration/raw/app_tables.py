@@ -40,6 +40,11 @@ class Column:
     type: str
     is_required: bool
 
+    @property
+    def type_sql(self) -> sql.SQL:
+        """Return the type as Postgres itself writes it."""
+        return sql.SQL(self.type)  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class AppTable:

@@ -11,6 +11,7 @@ import sqlglot
 from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 from sqlglot import exp
+from sqlglot.errors import ParseError, SqlglotError
 
 from orchestration.registry.kinds import Dated
 from orchestration.registry.predicates import Definition
@@ -94,11 +95,11 @@ def refuse_sql(text: str) -> str | None:
     """Return why `text` is not one SELECT that only reads, or None if it is."""
     try:
         statements = sqlglot.parse(text, read="postgres")
-    except sqlglot.errors.ParseError as error:
+    except ParseError as error:
         details = error.errors[0] if error.errors else {}
         line, what = details.get("line", 1), details.get("description", "unreadable")
         return f"not SQL that can be read (its line {line}: {what})"
-    except (sqlglot.errors.SqlglotError, RecursionError):
+    except (SqlglotError, RecursionError):
         return "not SQL that can be read"
     if text.rstrip().endswith(";"):
         return "leave out the semicolon at the end"
@@ -108,7 +109,7 @@ def refuse_sql(text: str) -> str | None:
     return next((refusal for refusal in refusals if refusal), None)
 
 
-def _refuse_node(node: exp.Expression) -> str | None:
+def _refuse_node(node: exp.Expr) -> str | None:
     if isinstance(node, _WRITES):
         return f"not a plain SELECT: holds {type(node).__name__.upper()}"
     if isinstance(node, _BLANKS):

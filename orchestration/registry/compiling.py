@@ -97,9 +97,7 @@ class _Compiler:
         self.entered: list[str] = []
         self.comparison_count = 0
 
-    def compile(
-        self, predicate: Predicate, path: Path, *, negated: bool
-    ) -> exp.Expression:
+    def compile(self, predicate: Predicate, path: Path, *, negated: bool) -> exp.Expr:
         if isinstance(predicate, Not):
             return self.compile(predicate.not_, (*path, "not"), negated=not negated)
         if isinstance(predicate, All):
@@ -118,7 +116,7 @@ class _Compiler:
 
     def _join(
         self, join: object, parts: list[Predicate], path: Path, *, negated: bool
-    ) -> exp.Expression:
+    ) -> exp.Expr:
         compiled = [
             self.compile(part, (*path, index), negated=negated)
             for index, part in enumerate(parts)
@@ -127,7 +125,7 @@ class _Compiler:
             return compiled[0]
         return exp.paren(join(*compiled), copy=False)  # type: ignore[operator]
 
-    def _segment(self, name: str, path: Path, *, negated: bool) -> exp.Expression:
+    def _segment(self, name: str, path: Path, *, negated: bool) -> exp.Expr:
         if name not in self.segments:
             known = ", ".join(sorted(self.segments)) or "none is defined here"
             reason = f"no segment is called {name!r}"
@@ -147,7 +145,7 @@ class _Compiler:
 
     def _comparison(
         self, comparison: Comparison, path: Path, *, negated: bool
-    ) -> exp.Expression:
+    ) -> exp.Expr:
         operator, value = comparison.operator, comparison.value
         if comparison.column is not None:
             column = self._column(comparison.column, path)
@@ -173,7 +171,7 @@ class _Compiler:
             raise PredicateError((*path, "column"), reason, allowed)
         return column
 
-    def _property(self, name: str, type_: ColumnType, path: Path) -> exp.Expression:
+    def _property(self, name: str, type_: ColumnType, path: Path) -> exp.Expr:
         if self.relation.properties is None:
             reason = f"{self.relation.name} have no properties"
             raise PredicateError((*path, "property"), reason, "column")
@@ -184,8 +182,8 @@ class _Compiler:
         for key in tree.find_all(exp.JSONPathKey):
             key.set("this", name)
         if json_type:
-            tree.find(exp.EQ).set("expression", exp.Literal.string(json_type))
             found = tree.args["ifs"][0]
+            found.this.set("expression", exp.Literal.string(json_type))
             if type_ != "text":
                 found.set("true", exp.cast(found.args["true"], type_))
         return tree
@@ -221,12 +219,12 @@ def _property_type(operator: str, value: object, path: Path) -> ColumnType:
     raise PredicateError((*path, operator), reason, "text, number, true, false")
 
 
-def _literals(value: object, type_: ColumnType, path: Path) -> list[exp.Expression]:
+def _literals(value: object, type_: ColumnType, path: Path) -> list[exp.Expr]:
     values = value if isinstance(value, list) else [value]
     return [_literal(item, type_, path) for item in values]
 
 
-def _literal(value: object, type_: ColumnType, path: Path) -> exp.Expression:
+def _literal(value: object, type_: ColumnType, path: Path) -> exp.Expr:
     """Return `value` as a literal of `type_`, refusing what is not exactly that."""
     expected = _VALUE_TYPES[type_]
     # bool is an int to Python, and a datetime is a date; here neither is.
@@ -250,7 +248,7 @@ def _literal(value: object, type_: ColumnType, path: Path) -> exp.Expression:
     return _number(value, path)
 
 
-def _number(value: object, path: Path) -> exp.Expression:
+def _number(value: object, path: Path) -> exp.Expr:
     if isinstance(value, int) and value not in _BIGINT:
         raise PredicateError(path, "does not fit 64 bits")
     digits = format(Decimal(str(value)), "f")
@@ -269,11 +267,11 @@ def _plain(value: str, path: Path) -> str:
 
 
 def _test(
-    subject: exp.Expression,
+    subject: exp.Expr,
     type_: ColumnType,
     operator: str,
-    values: list[exp.Expression],
-) -> exp.Expression:
+    values: list[exp.Expr],
+) -> exp.Expr:
     """Return the comparison as SQL has it: null where the subject is null."""
     value = values[0]
     if operator in _ORDER:
@@ -294,14 +292,14 @@ def _test(
     return exp.EQ(this=subject, expression=value)
 
 
-def _presence(subject: exp.Expression, *, is_present: bool) -> exp.Expression:
+def _presence(subject: exp.Expr, *, is_present: bool) -> exp.Expr:
     is_null = exp.Is(this=subject, expression=exp.Null())
     return exp.Not(this=is_null) if is_present else is_null
 
 
 def _two_valued(
-    subject: exp.Expression, column: Column, holds: exp.Expression, *, negated: bool
-) -> exp.Expression:
+    subject: exp.Expr, column: Column, holds: exp.Expr, *, negated: bool
+) -> exp.Expr:
     if negated:
         opposite = _OPPOSITE.get(type(holds))
         holds = (

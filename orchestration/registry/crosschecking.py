@@ -81,10 +81,10 @@ def _any_of(happenings: list[Happening]) -> Predicate:
     """Say in one predicate that one of the events happened."""
     alternatives: list[Predicate] = []
     for happening in happenings:
-        name = Comparison.model_validate(
-            {"column": "event_name", "is": happening.event}
-        )
-        parts = [name] if happening.where is None else [name, happening.where]
+        name = {"column": "event_name", "is": happening.event}
+        parts: list[Predicate] = [Comparison.model_validate(name)]
+        if happening.where is not None:
+            parts.append(happening.where)
         alternatives.append(All(all=parts))
     return AnyOf(any=alternatives)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import yaml
+from yaml.composer import ComposerError
 
 from orchestration.registry.problems import Problem, RegistryError
 
@@ -41,15 +42,13 @@ class Document:
 class _Loader(yaml.SafeLoader):
     """The safe loader with fewer guesses about what a word means."""
 
-    yaml_implicit_resolvers: ClassVar[dict] = {}
+    yaml_implicit_resolvers: ClassVar[dict] = {}  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose a node, refusing aliases and anchors."""
         if self.check_event(yaml.AliasEvent) or self.peek_event().anchor:
             mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(
-                None, None, "anchors and aliases are not allowed", mark
-            )
+            raise ComposerError(None, None, "anchors and aliases are not allowed", mark)
         return super().compose_node(parent, index)
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -171,7 +172,7 @@ def _instant(value: dt.datetime | None) -> dt.datetime | None:
     return value
 
 
-def _all_differ(names: list[str], thing: str) -> None:
+def _all_differ(names: Sequence[str], thing: str) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         message = "{thing} named twice: {names}"

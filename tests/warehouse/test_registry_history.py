@@ -5,6 +5,7 @@ import threading
 import psycopg
 import pytest
 
+from orchestration.registry.in_force import read_registry
 from orchestration.registry.problems import RegistryError
 from orchestration.registry.reading import load_registry
 from orchestration.registry.storing import (
@@ -105,6 +106,23 @@ def test_a_bad_registry_leaves_the_last_good_one_in_force(connection, tmp_path):
     assert bad.registry_version == good.registry_version
     assert [problem.file for problem in bad.problems] == ["segments/active.yml"] * 3
     assert counts(connection) == before
+
+
+def test_what_is_in_force_reads_back_as_it_was_loaded(connection, tmp_path):
+    refresh_registry(connection, write_registry(tmp_path))
+    loaded = load_registry(tmp_path)
+    write_registry(tmp_path, segments__active="titel: x\n", consent="purposes: [\n")
+    stored = read_registry(connection, tmp_path)
+    assert stored.hash == loaded.hash
+    assert stored.consent() == loaded.consent()
+    assert stored.funnels().keys() == loaded.funnels().keys()
+    steps = stored.entry("funnel", "booking").problem(("steps", 1), "x")
+    assert str(steps) == "funnels/booking.yml:6: steps[1]: x"
+
+
+def test_nothing_is_in_force_before_the_first_store(connection, tmp_path):
+    with pytest.raises(RegistryError, match="was never stored"):
+        read_registry(connection, tmp_path)
 
 
 def test_a_bad_registry_is_an_error_while_there_is_no_good_one(connection, tmp_path):
