@@ -13,7 +13,8 @@ from orchestration.raw.app_history import ExtractError
 from orchestration.raw.app_snapshot import app_database_url
 from orchestration.raw.loading import load_landing
 from orchestration.raw.reports import LoadReport
-from orchestration.registry.reading import load_registry
+from orchestration.registry.in_force import read_registry
+from orchestration.registry.problems import RegistryError
 from orchestration.registry.storing import refresh_registry
 from orchestration.resources import Warehouse
 from orchestration.settings import read_settings
@@ -171,8 +172,9 @@ def _extract_all(warehouse: Warehouse) -> tuple[list[ExtractReport], list[str]]:
     source_url = app_database_url(settings, warehouse.url)
     if source_url is None:
         return [], []
+    with warehouse.connection("daybook registry") as connection:
+        registry = read_registry(connection, settings.registry_dir)
     terms = Terms(timezone=settings.timezone, pseudonym_key=settings.pseudonym_key())
-    registry = load_registry(settings.registry_dir)
     reports, failures = [], []
     for source in registry.app_sources():
         incident = f"source:{source}"
@@ -185,7 +187,7 @@ def _extract_all(warehouse: Warehouse) -> tuple[list[ExtractReport], list[str]]:
                     terms=terms,
                 )
             )
-        except ExtractError as error:
+        except (ExtractError, RegistryError) as error:
             failures.append(str(error))
             with warehouse.connection("daybook alert") as connection:
                 open_alert(
