@@ -1,6 +1,6 @@
 {# A fraction, unknown where there is nothing to divide by. #}
 {% macro safe_divide(numerator, denominator) -%}
-    ({{ numerator }})::numeric / nullif(({{ denominator }})::numeric, 0)
+    (({{ numerator }})::numeric / nullif(({{ denominator }})::numeric, 0))
 {%- endmacro %}
 
 {# An exact percentile of a column: continuous, the same in any order of rows. #}

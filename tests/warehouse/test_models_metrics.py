@@ -170,7 +170,7 @@ def test_the_overview_tile_repeats_the_metrics(database, connection):
         assert error_percent == (
             round(100 * errors / sessions, 6) if sessions else None
         )
-        views = sum(page["view_count"] for page in top_pages)
+        views = sum(page["views"] for page in top_pages)
         assert views == metrics[day, "page_views", "all", "all"][0]
 
 

@@ -5,6 +5,7 @@
     post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['device_id', 'started_at'], 'unique': true},
+        {'columns': ['session_id'], 'unique': true},
         {'columns': ['started_on']},
     ],
 ) }}

@@ -1,0 +1,92 @@
+"""Each of our dbt tests fails on the fault that it is for, and passes without it."""
+
+import pytest
+
+from tests.warehouse.definitions import define
+from tests.warehouse.histories import Event, at, begin_build, end_build, load, run_dbt
+
+MODELS = ("+sessions", "+person_days", "+metrics_daily", "+funnel_steps")
+FAULTS = {
+    "int_events_sessionized__one_row_per_session_id": (
+        "update intermediate.int_events_sessionized set session_id = 'same'"
+    ),
+    "int_events_sessionized__lasts_a_day_at_most": (
+        "update intermediate.int_events_sessionized "
+        "set ended_at = started_at + interval '24 hours 1 second'"
+    ),
+    "sessions__keep_every_counted_event": (
+        "update marts.sessions set event_count = event_count + 1"
+    ),
+    "person_days__parts_fit_in_the_whole": (
+        "update marts.person_days set view_count = event_count + 1"
+    ),
+    "metrics_daily__rates_are_fractions": (
+        "update marts.metrics_daily set value = 1.01 where metric_id = 'error_rate'"
+    ),
+    "metrics_daily__pages_add_up_to_all_views": (
+        "delete from marts.metrics_daily where dimension_value = '/a'"
+    ),
+    "days__end_after_they_start": (
+        "update marts.days set period_ends_at = period_starts_at"
+    ),
+    "funnel_steps__steps_are_complete": (
+        "delete from marts.funnel_steps where step_index = 1"
+    ),
+    "funnel_steps__never_grow": (
+        "update marts.funnel_steps set person_count = 9 where step_index = 2"
+    ),
+    "experiment_counts__convert_no_more_than_all": (
+        "insert into marts.experiment_counts values "
+        "('x', 'm', 'big', false, '2026-03-01', 1, 2, 0)"
+    ),
+}
+
+
+@pytest.fixture
+def built(database, connection):
+    """A warehouse with two sessions and one funnel, built and checked in a build."""
+    body = {"window_hours": 48, "steps": [{"name": "see"}, {"name": "act"}]}
+    predicates = ["\"event_name\" = 'page_view'", "\"event_name\" = 'click'"]
+    define(connection, "funnel", "buy", body, predicates)
+    load(
+        connection,
+        [
+            Event("a", at(), page_path="/a"),
+            Event("b", at(minutes=1), "click"),
+            Event("c", at(hours=2), page_path="/b"),
+        ],
+    )
+    build_id, days = begin_build(connection)
+    run_dbt(database, build_id=build_id, days=days, command="build")
+    end_build(connection, build_id=build_id)
+    return database
+
+
+def test_every_dbt_test_of_ours_fails_on_its_own_fault(built, connection):
+    for name, fault in FAULTS.items():
+        run_dbt(built, command="test", select=[name])
+        relation = next(word for word in fault.split() if "." in word)
+        connection.execute(f"create table public.kept as table {relation}")
+        connection.execute(fault)
+        connection.commit()
+        with pytest.raises(AssertionError, match=name):
+            run_dbt(built, command="test", select=[name])
+        connection.execute(f"delete from {relation}")
+        connection.execute(f"insert into {relation} table public.kept")
+        connection.execute("drop table public.kept")
+        connection.commit()
+
+
+def test_every_dbt_test_of_ours_has_a_fault_that_it_is_tried_on(built):
+    results = run_dbt(built, command="test", select=["test_type:generic"]).results
+    assert {item.node.name for item in results} == set(FAULTS)
+
+
+def test_inside_a_build_tests_look_at_the_days_it_changed(built, connection):
+    connection.execute("update marts.person_days set view_count = event_count + 1")
+    connection.commit()
+    load(connection, [Event("d", at(days=3))])
+    build_id, days = begin_build(connection)
+    run_dbt(
+        built, build_id=build_id, days=days, command="build", select=["+person_days"]
+    )
