@@ -250,7 +250,7 @@ def experiments_of(truth: Truth) -> pl.DataFrame:
                 pl.len().cast(pl.Int64).alias("exposed_count"),
                 pl.col("converts").sum().cast(pl.Int64).alias("converted_count"),
             )
-            .join(_planted(experiment), on="variant", how="right")
+            .join(_planted(experiment), on=["experiment_id", "variant"], how="right")
         )
     return (
         pl.concat(parts, how="diagonal_relaxed")

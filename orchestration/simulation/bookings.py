@@ -153,8 +153,6 @@ class Bookings:
         minutes = np.maximum(SLOT_MINUTES[catalogue.provider_site[provider]], 30)
         per_block = BLOCK // minutes
         starts_at = np.full(count, -1)
-        # A few bookings ignore what is taken: that is how double bookings happen.
-        careless = dice.random(count) < 0.03
         open_now = np.arange(count)
         for _ in range(6):
             size = len(open_now)
@@ -163,12 +161,12 @@ class Bookings:
             weekday = (world.start_on.weekday() + when) % 7
             who = provider[open_now]
             free = catalogue.opening[who, weekday]
-            free &= ~self._is_taken[who, when, slot] | careless[open_now]
+            free &= ~self._is_taken[who, when, slot]
             place = (who * (world.days + HORIZON) + when) * 12 + slot
             _, first = np.unique(place, return_index=True)
             is_first = np.zeros(size, dtype=bool)
             is_first[first] = True
-            fits = np.flatnonzero(free & (is_first | careless[open_now]))
+            fits = np.flatnonzero(free & is_first)
             self._is_taken[who[fits], when[fits], slot[fits]] = True
             chosen = open_now[fits]
             block, inside = np.divmod(slot[fits], per_block[chosen])
@@ -179,13 +177,29 @@ class Bookings:
                 + inside * minutes[chosen] * MINUTE
             )
             open_now = np.setdiff1d(open_now, chosen)
-        evening = world.start_of(day + 2) + 19 * HOUR
-        starts_at[open_now] = evening
-        draw = dice.random(count)
-        shifted = (draw < 0.02) & (starts_at > 0)
-        starts_at[shifted] += SLOT_STEP
-        moved = draw > 0.985
-        return np.where(moved, starts_at - starts_at % DAY + 18 * HOUR, starts_at)
+        starts_at[open_now] = world.start_of(day + 2) + 19 * HOUR
+        return self._misplaced(day, provider, starts_at, dice)
+
+    def _misplaced(
+        self,
+        day: int,
+        provider: np.ndarray,
+        starts_at: np.ndarray,
+        dice: np.random.Generator,
+    ) -> np.ndarray:
+        """Book a few twice, a few a quarter of an hour late, a few in the evening."""
+        draw = dice.random(len(provider))
+        latest = np.full(len(self.setting.catalogue.provider_site), -1)
+        # Later rows win: the latest booking of each provider.
+        latest[self.table["provider"]] = self.table["starts_at"]
+        other = latest[provider]
+        twice = (draw < 0.04) & (other > self.setting.world.start_of(day + 1))
+        starts_at = np.where(twice, other, starts_at)
+        shifted = (draw >= 0.04) & (draw < 0.06)
+        starts_at = np.where(shifted, starts_at + SLOT_STEP, starts_at)
+        return np.where(
+            draw > 0.985, starts_at - starts_at % DAY + 18 * HOUR, starts_at
+        )
 
     def decide(self, day: int, visits: Visits) -> tuple[np.ndarray, np.ndarray]:
         """Match open requests with the visits of their providers.

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-GOOD_TIME = "2026-10-05T10:00:00.000Z"
 # kind, line: what a broken sender, a cut connection or a curious person may send.
 KINDS: tuple[tuple[str, bytes], ...] = (
     ("cut_off", b'{"event_id":"x","event_name":"page_view","occurred_at":"2026-10'),
@@ -40,9 +39,9 @@ KINDS: tuple[tuple[str, bytes], ...] = (
         b'"value":"secret"}}',
     ),
     (
-        "value_without_currency",
+        "no_conversion_type",
         b'{"event_name":"conversion","occurred_at":"2026-10-05T10:00:00.000Z",'
-        b'"device_id":"m1","properties":{"conversion_type":"purchase","value":5}}',
+        b'"device_id":"m1","properties":{"value":5,"currency":"EUR"}}',
     ),
     (
         "not_a_number",

@@ -134,11 +134,15 @@ def draw_people(world: World) -> tuple[People, Devices]:
     register = np.where(provider, np.minimum(register, -1), register)
     consent = ~(customer & (dice.random(size) < world.troubles.refused_consent))
     main, second, shared, partner, device_count = _hand_out(world, kind, consent, dice)
+    is_test = _draw_tests(world, customer & consent & (partner < 0), dice)
+    arrival = np.where(is_test, -60, arrival)
+    register = np.where(is_test, -50, register)
     # Couples are old customers, both with an account: only then is sharing a trouble.
     arrival = np.where(partner >= 0, -30, arrival)
     register = np.where(partner >= 0, -20, register)
 
     rate = world.activity * dice.gamma(1.5, 1 / 1.5, size)
+    rate = np.where(is_test, world.activity, rate)
     rate = np.where(provider, 1.5, rate)
     rate = np.where(kind == BOT, 2.0, rate)
     people = People(
@@ -152,10 +156,7 @@ def draw_people(world: World) -> tuple[People, Devices]:
         + dice.integers(6 * HOUR // MILLISECOND, 22 * HOUR // MILLISECOND, size)
         * MILLISECOND,
         has_consent=consent,
-        # Test accounts share no device, so that their flag excludes nobody else.
-        is_test=customer
-        & (shared == NOBODY)
-        & (dice.random(size) < world.troubles.test_accounts),
+        is_test=is_test,
         home=chosen(dice, np.array([35, 10, 20, 10, 12, 10, 3]), size),
         main_device=main,
         second_device=second,
@@ -164,6 +165,15 @@ def draw_people(world: World) -> tuple[People, Devices]:
         user_id=numbered("usr_", np.arange(size)),
     )
     return people, _draw_devices(world, people, device_count)
+
+
+def _draw_tests(world: World, may: np.ndarray, dice: np.random.Generator) -> np.ndarray:
+    """Choose test accounts; sharing no device, their flag excludes nobody else."""
+    share = world.troubles.test_accounts
+    count = max(2, round(world.persons * share)) if share else 0
+    is_test = np.zeros(len(may), dtype=bool)
+    is_test[dice.permutation(np.flatnonzero(may))[:count]] = True
+    return is_test
 
 
 def _hand_out(

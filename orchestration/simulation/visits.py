@@ -223,7 +223,7 @@ def _draw_intents(
     count, person = len(visits), visits.person
     is_customer = ~is_single & (visits.person < world.persons)
     is_known = visits.mode != ANONYMOUS
-    chance = np.where(is_known, 0.18, 0.02)
+    chance = np.where(is_known, 0.22, 0.03)
     chance = chance * assignments.factor("booking_attempt", day)[person]
     visits.books = is_customer & np.isin(visits.site, BOOKING_SITES)
     visits.books &= dice.random(count) < chance
