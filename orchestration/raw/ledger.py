@@ -10,6 +10,8 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
+from orchestration.raw.bulk import copy_rows
+
 # How many touched devices are kept in memory before they are written out.
 _DEVICE_LIMIT = 200_000
 
@@ -243,18 +245,18 @@ class Touched:
             self._write_devices(connection)
 
     def _write_days(self, connection: psycopg.Connection) -> None:
-        with connection.cursor().copy(
-            "copy ops.touched_days"
-            " (load_id, occurred_on, event_name, row_count, row_change) from stdin"
-        ) as copy:
-            for key in sorted(self._rows):
-                copy.write_row((*key, self._rows[key], self._changes[key]))
+        copy_rows(
+            connection,
+            "ops.touched_days",
+            ("load_id", "occurred_on", "event_name", "row_count", "row_change"),
+            ((*key, self._rows[key], self._changes[key]) for key in sorted(self._rows)),
+        )
 
     def _write_devices(self, connection: psycopg.Connection) -> None:
-        with connection.cursor().copy(
-            "copy ops.touched_devices (load_id, device_id, first_at, last_at)"
-            " from stdin"
-        ) as copy:
-            for (load_id, device_id), span in self._devices.items():
-                copy.write_row((load_id, device_id, *span))
+        copy_rows(
+            connection,
+            "ops.touched_devices",
+            ("load_id", "device_id", "first_at", "last_at"),
+            ((*key, *span) for key, span in self._devices.items()),
+        )
         self._devices.clear()

