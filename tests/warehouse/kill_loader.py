@@ -1,7 +1,6 @@
 """Kill loads and servers at random moments, and check that nothing came of it.
 
-The long form, 200 kills of the loader and 20 of the server, in worlds of 120,000 rows
-that take about twenty kills each, so over more than a million rows:
+The long form, 200 kills of the loader and 20 of the server over a million rows:
 
     python -m tests.warehouse.kill_loader
 """
@@ -44,7 +43,7 @@ class Plan:
     """How much to load, and how often to kill what."""
 
     seed: int = 1
-    row_count: int = 120_000
+    row_count: int = 1_000_000
     file_rows: int = 40_000
     loader_kills: int = 200
     server_kills: int = 20
@@ -181,8 +180,10 @@ class Trial:
         """Load one world to its end through kills; some of them hit every stage."""
         world = self._world(url, f"killed_{self.loader_kills}_{self.server_kills}")
         lay_files(world, self.plan)
-        # So that a world takes about twenty kills to load.
-        longest = max(0.15, seconds / 5)
+        # Short beside a world, so that it is killed often; long beside a long file, so
+        # that it gets on at all.
+        share = 2 * self.plan.file_rows / self.plan.row_count
+        longest = max(0.15, seconds * min(share, 0.2))
         while True:
             process = load_in_fork(world)
             process.join(self.generator.uniform(0, longest))
