@@ -35,6 +35,7 @@ from orchestration.quality.published_tables import (
     extend_table,
 )
 from orchestration.quality.restatements import record_restatements
+from orchestration.warehouse.stages import begin_stage, end_stage
 
 
 class StalePublicationError(RuntimeError):
@@ -81,6 +82,14 @@ class Publication:
     restated_day_count: int = 0
     data_complete_through: datetime | None = None
 
+    @property
+    def row_count(self) -> int:
+        """How many rows came or went."""
+        return sum(
+            change.added_count + change.removed_count
+            for change in self.changes.values()
+        )
+
     def text(self) -> str:
         """Return one line for a person."""
         if self.is_held:
@@ -125,9 +134,12 @@ def publish(
         build_id, obstacle = _enter(connection, terms=terms)
         if obstacle is not None:
             return _hold(connection, build_id=build_id, reason=obstacle)
-        return _publish(
+        stage_id = begin_stage(connection, "publish", build_id=build_id)
+        publication = _publish(
             connection, tables=tables, terms=terms, run=_Run(build_id, extended)
         )
+        end_stage(connection, stage_id, row_count=publication.row_count)
+        return publication
 
 
 def hold(connection: psycopg.Connection, *, reason: str) -> Publication:
@@ -192,6 +204,8 @@ def _hold(connection: psycopg.Connection, *, build_id: int, reason: str) -> Publ
             (reason, publication_id),
         )
     _stamp(connection)
+    stage_id = begin_stage(connection, "publish", build_id=build_id or None)
+    end_stage(connection, stage_id, state="failed")
     return Publication(publication_id, is_held=True, reason=reason)
 
 

@@ -28,6 +28,9 @@ from orchestration.transform.model_hashes import (
     record_models,
 )
 from orchestration.transform.plan import Plan, plan_build
+from orchestration.warehouse.stages import begin_stage, end_stage
+
+STAGE = "transform"
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Build:
     definitions: Mapping[str, Definition]
     superseded: tuple[int, ...]
     identity: Prepared
+    stage_id: int
 
 
 def begin_build(
@@ -91,9 +95,14 @@ def begin_build(
     try:
         plan = plan_build(connection, definitions)
         if plan.is_empty and not request.is_wanted_anyway:
+            stage_id = begin_stage(connection, STAGE, run_id=request.run_id)
+            end_stage(connection, stage_id, state="skipped")
             connection.close()
             return None
         build_id = _register(connection, request=request, plan=plan)
+        stage_id = begin_stage(
+            connection, STAGE, build_id=build_id, run_id=request.run_id
+        )
         superseded = take_over(connection, build_id=build_id)
         with connection.transaction():
             days, identity = _prepare(
@@ -111,6 +120,7 @@ def begin_build(
         definitions=definitions,
         superseded=tuple(superseded),
         identity=identity,
+        stage_id=stage_id,
     )
 
 
@@ -134,13 +144,15 @@ def finish_build(build: Build, *, failure: str | None = None) -> None:
             if failure is None and build.request.is_full_selection:
                 settle(connection, build_id=build_id)
                 record_models(connection, build.definitions, build_id=build_id)
+            state = "failed" if failure else "succeeded"
+            end_stage(connection, build.stage_id, state=state)
             connection.execute(
                 """
                 update ops.builds
                 set state = %s, reason = %s, finished_at = clock_timestamp()
                 where build_id = %s
                 """,
-                ("failed" if failure else "succeeded", failure, build_id),
+                (state, failure, build_id),
             )
     except psycopg.OperationalError as error:
         msg = f"build {build_id} lost its session, and with it the truth lock"

@@ -136,4 +136,13 @@ _SETTLE = (
     "delete from ops.claimed_devices where build_id = %(build_id)s",
     "delete from ops.claimed_days where build_id = %(build_id)s",
     "delete from ops.build_extents where build_id <= %(build_id)s",
+    # Every build adds rows; what is settled, published and old nobody asks for again.
+    """
+    delete from ops.changed
+    using ops.builds as builds, published.status as status
+    where
+        changed.build_id = builds.build_id
+        and builds.build_id < status.build_id
+        and builds.finished_at < clock_timestamp() - interval '30 days'
+    """,
 )

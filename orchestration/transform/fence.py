@@ -82,6 +82,15 @@ def take_over(connection: psycopg.Connection, *, build_id: int) -> list[int]:
         """,
         {"build_id": build_id},
     )
+    # What a killed worker cannot say any more.
+    connection.execute(
+        """
+        update ops.stages
+        set state = 'failed', finished_at = clock_timestamp()
+        where state = 'running' and build_id < %s
+        """,
+        (build_id,),
+    )
     connection.execute(
         "select set_config('application_name', %s, false)",
         (f"daybook build {build_id}",),

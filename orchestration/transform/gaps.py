@@ -30,57 +30,57 @@ def find_gaps(connection: psycopg.Connection, *, timezone: str) -> list[Gap]:
     A day is there when the ledger says that rows of it were loaded; up to where, says
     the source's own watermark, so today is not missing just because it is not over.
     """
-    rows = connection.execute(
-        """
-        with present as (
-            select distinct
-                loads.source,
-                touched.occurred_on as day
-            from ops.touched_days as touched
-            inner join ops.loads as loads using (load_id)
-            where loads.kind in ('file', 'replay', 'release', 'extract')
-        ),
-
-        expected as (
-            select
-                spans.source,
-                days.day::date as day
-            from (
-                select
-                    present.source,
-                    min(present.day) as first_day,
-                    (
-                        watermarks.data_complete_through at time zone %(timezone)s
-                    )::date - 1 as last_day
-                from present
-                inner join ops.watermarks as watermarks using (source)
-                group by present.source, watermarks.data_complete_through
-            ) as spans
-            cross join lateral generate_series(
-                spans.first_day::timestamp, spans.last_day::timestamp, interval '1 day'
-            ) as days (day)
-        ),
-
-        missing as (
-            select
-                expected.source,
-                expected.day,
-                expected.day - (row_number() over (
-                    partition by expected.source order by expected.day
-                ))::integer as island
-            from expected
-            left join present using (source, day)
-            where present.day is null
-        )
-
-        select
-            source,
-            min(day),
-            max(day)
-        from missing
-        group by source, island
-        order by source, min(day)
-        """,
-        {"timezone": timezone},
-    )
+    rows = connection.execute(_GAPS, {"timezone": timezone})
     return [Gap(source, first_day, last_day) for source, first_day, last_day in rows]
+
+
+_GAPS = """
+    with present as (
+        select distinct
+            loads.source,
+            touched.occurred_on as day
+        from ops.touched_days as touched
+        inner join ops.loads as loads using (load_id)
+        where loads.kind in ('file', 'replay', 'release', 'extract')
+    ),
+
+    expected as (
+        select
+            spans.source,
+            days.day::date as day
+        from (
+            select
+                present.source,
+                min(present.day) as first_day,
+                (
+                    watermarks.data_complete_through at time zone %(timezone)s
+                )::date - 1 as last_day
+            from present
+            inner join ops.watermarks as watermarks using (source)
+            group by present.source, watermarks.data_complete_through
+        ) as spans
+        cross join lateral generate_series(
+            spans.first_day::timestamp, spans.last_day::timestamp, interval '1 day'
+        ) as days (day)
+    ),
+
+    missing as (
+        select
+            expected.source,
+            expected.day,
+            expected.day - (row_number() over (
+                partition by expected.source order by expected.day
+            ))::integer as island
+        from expected
+        left join present using (source, day)
+        where present.day is null
+    )
+
+    select
+        source,
+        min(day),
+        max(day)
+    from missing
+    group by source, island
+    order by source, min(day)
+"""

@@ -1,6 +1,6 @@
 """A manual backfill: days touched by hand, claimed by the next build as any other."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import psycopg
 from psycopg import sql
@@ -29,53 +29,57 @@ def touch_days(
     ValueError
         If the days are in the wrong order or too many, or no reason is given.
     """
-    days = (last_day - first_day).days + 1
-    if not 0 < days <= MOST_DAYS:
-        msg = f"first_day and last_day must span 1 to {MOST_DAYS} days, got {days}"
-        raise ValueError(msg)
+    every_day = _every_day(first_day, last_day)
     if not reason.strip():
         msg = "reason must say why the days are built again"
         raise ValueError(msg)
-    every_day = [
-        date.fromordinal(first_day.toordinal() + offset) for offset in range(days)
-    ]
     with connection.transaction():
         # A touch is a write to the truth: it waits for a running build, like a load.
         connection.execute(
             "select pg_advisory_xact_lock_shared(hashtext('daybook.truth'))"
         )
-        row = connection.execute(
-            """
-            insert into ops.loads (kind, source, started_at, reason)
-            values ('touch', 'touch_days', clock_timestamp(), %s)
-            returning load_id
-            """,
-            (reason.strip(),),
-        ).fetchone()
+        row = connection.execute(_LOAD, (reason.strip(),)).fetchone()
         load_id = int(row[0]) if row else 0
-        connection.execute(
-            """
-            insert into ops.touched_days (load_id, occurred_on, event_name, row_count)
-            select %s, days.day, '*', 0
-            from unnest(%s::date[]) as days (day)
-            """,
-            (load_id, every_day),
-        )
-        known = connection.execute(
-            "select to_regclass(%s)", (".".join(SESSIONS),)
-        ).fetchone()
-        sessions = _SESSIONS if known and known[0] else _NO_SESSIONS
-        connection.execute(
-            sql.SQL(_DEVICES).format(
-                load_id=sql.Literal(load_id),
-                days=day_literals(every_day),
-                sessions=sql.SQL(sessions).format(
-                    sessions=sql.Identifier(*SESSIONS), days=day_literals(every_day)
-                ),
-            )
-        )
+        connection.execute(_DAYS, (load_id, every_day))
+        _touch_devices(connection, load_id=load_id, days=every_day)
     return load_id
 
+
+def _every_day(first_day: date, last_day: date) -> list[date]:
+    count = (last_day - first_day).days + 1
+    if not 0 < count <= MOST_DAYS:
+        msg = f"first_day and last_day must span 1 to {MOST_DAYS} days, got {count}"
+        raise ValueError(msg)
+    return [first_day + timedelta(days=number) for number in range(count)]
+
+
+def _touch_devices(
+    connection: psycopg.Connection, *, load_id: int, days: list[date]
+) -> None:
+    known = connection.execute(
+        "select to_regclass(%s)", (".".join(SESSIONS),)
+    ).fetchone()
+    sessions = sql.SQL(_SESSIONS if known and known[0] else "").format(
+        sessions=sql.Identifier(*SESSIONS), days=day_literals(days)
+    )
+    connection.execute(
+        sql.SQL(_DEVICES).format(
+            load_id=sql.Literal(load_id), days=day_literals(days), sessions=sessions
+        )
+    )
+
+
+_LOAD = """
+    insert into ops.loads (kind, source, started_at, reason)
+    values ('touch', 'touch_days', clock_timestamp(), %s)
+    returning load_id
+"""
+
+_DAYS = """
+    insert into ops.touched_days (load_id, occurred_on, event_name, row_count)
+    select %s, days.day, '*', 0
+    from unnest(%s::date[]) as days (day)
+"""
 
 _DEVICES = """
     insert into ops.touched_devices (load_id, device_id, first_at, last_at)
@@ -105,5 +109,3 @@ _SESSIONS = """
         from {sessions} as sessions
         where sessions.started_on in ({days})
 """
-
-_NO_SESSIONS = ""
