@@ -68,6 +68,7 @@ def extract_app(
     source_url: str,
     terms: Terms,
     whole: bool = False,
+    sweep: bool = False,
 ) -> ExtractReport:
     """Bring the canonical tables up to the source, in one transaction.
 
@@ -82,6 +83,8 @@ def extract_app(
         The operational database; it is only ever read.
     whole : bool
         Read everything, whatever the change stamps say.
+    sweep : bool
+        Look for deleted rows now, however short ago that was done.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def extract_app(
             statement_timeout_seconds=app_source.statement_timeout_seconds,
         ) as snapshot:
             run = _Run(warehouse, snapshot, entry, app_source, terms)
-            return run.extract(whole=whole)
+            return run.extract(whole=whole, sweep=sweep)
 
 
 class _Run:
@@ -131,7 +134,7 @@ class _Run:
         load_id = next_load_id(warehouse)
         self.moment = Moment(load_id, snapshot.taken_at, terms.timezone)
 
-    def extract(self, *, whole: bool) -> ExtractReport:
+    def extract(self, *, whole: bool, sweep: bool) -> ExtractReport:
         """Extract every table, then write the ledgers."""
         report = ExtractReport(self.entry.id, self.snapshot.taken_at)
         readings = self._readings()
@@ -141,6 +144,7 @@ class _Run:
         )
         known = {} if whole else read_progress(self.warehouse, self.entry.id)
         overlap = timedelta(minutes=self.app_source.overlap_minutes)
+        sweep_every = timedelta(hours=0 if sweep else self.app_source.sweep_hours)
         for name, reading in readings.items():
             extract = TableExtract(
                 self.warehouse,
@@ -153,7 +157,7 @@ class _Run:
                 progress = extract.run(
                     known.get(name),
                     overlap=overlap,
-                    sweep_every=timedelta(hours=self.app_source.sweep_hours),
+                    sweep_every=sweep_every,
                 )
             save_progress(self.warehouse, self.entry.id, name, progress)
             report.tables[name] = extract.report

@@ -14,12 +14,15 @@ class Progress:
 
     Attributes
     ----------
-    extracted_through, swept_at : datetime
-        By the source's own clock.
+    extracted_through : datetime or None
+        The newest change stamp seen, but not beyond the source's clock; None before
+        the first.
+    swept_at : datetime
+        By the source's clock.
     """
 
     mapping_hash: str
-    extracted_through: datetime
+    extracted_through: datetime | None
     swept_at: datetime
 
 
@@ -38,7 +41,7 @@ def read_progress(
 def save_progress(
     warehouse: psycopg.Connection, source_name: str, table_name: str, progress: Progress
 ) -> None:
-    """Remember how far a table was extracted; the source's clock may have gone back."""
+    """Remember how far a table was extracted."""
     warehouse.execute(
         """
         insert into ops.app_extracts as stored

@@ -63,34 +63,39 @@ class TableExtract:
         now = self.snapshot.taken_at
         same_mapping = known is not None and known.mapping_hash == hash_
         if known is None or not same_mapping or not self.reading.has_changed_at:
-            self._read_whole()
-            return Progress(hash_, now, now)
-        # A source that was restored has a clock that went back.
-        self._read_since(min(known.extracted_through, now) - overlap)
+            return Progress(hash_, self._read_whole(), now)
+        through = self._read_since(known.extracted_through, overlap)
         deletes = self.reading.mapping.deletes
         if deletes != "never" and now >= known.swept_at + sweep_every:
             if deletes == "sweep":
                 self._sweep()
             else:
                 self._read_whole()
-            return Progress(hash_, now, now)
-        return Progress(hash_, now, known.swept_at)
+            return Progress(hash_, through, now)
+        return Progress(hash_, through, known.swept_at)
 
-    def _read_whole(self) -> None:
+    def _read_whole(self) -> datetime | None:
         self.report.was_read_whole = True
-        self._read(sql.SQL("true"))
+        newest = self._read(sql.SQL("true"))
         # Where rows are never deleted, one that is not there was archived by the app.
         closes = self.reading.mapping.deletes != "never"
         self._write(find_versions(self.warehouse, self.reading.table, whole=closes))
+        return newest
 
-    def _read_since(self, since: datetime) -> None:
-        # A row without a stamp could have changed at any time.
-        self._read(
-            sql.SQL("(source.{0} >= {1}::timestamptz or source.{0} is null)").format(
-                sql.Identifier(CHANGED_AT), sql.Literal(since.isoformat())
-            )
-        )
+    def _read_since(
+        self, through: datetime | None, overlap: timedelta
+    ) -> datetime | None:
+        """Read what is stamped after `through` less the overlap, and what is not."""
+        condition: sql.Composable = sql.SQL("true")
+        if through is not None:
+            # A source that was restored has a clock that went back.
+            since = min(through, self.snapshot.taken_at) - overlap
+            condition = sql.SQL(
+                "(source.{0} >= {1}::timestamptz or source.{0} is null)"
+            ).format(sql.Identifier(CHANGED_AT), sql.Literal(since.isoformat()))
+        newest = self._read(condition)
         self._write(find_versions(self.warehouse, self.reading.table, whole=False))
+        return max(filter(None, (through, newest)), default=None)
 
     def _sweep(self) -> None:
         """Compare all keys: close what is gone, read all if a row was never seen.
@@ -119,8 +124,11 @@ class TableExtract:
         if unseen == (True,):
             self._read_whole()
 
-    def _read(self, condition: sql.Composable) -> None:
-        """Copy the rows for which `condition` holds to `pg_temp.incoming`."""
+    def _read(self, condition: sql.Composable) -> datetime | None:
+        """Copy the rows for which `condition` holds to `pg_temp.incoming`.
+
+        Returns the newest change stamp among them, but none beyond the snapshot.
+        """
         prepare_incoming(self.warehouse, self.reading)
         query = sql.SQL("select {} from {} where {}").format(
             self.reading.columns_sql(), self.reading.source_sql(), condition
@@ -134,6 +142,12 @@ class TableExtract:
         # Nothing analyses a temporary table by itself; the joins depend on its size.
         self._execute("analyze pg_temp.incoming")
         self.report.read += check_incoming(self.warehouse, self.reading)
+        row = self.warehouse.execute(
+            "select least(max(changed_at), %s::timestamptz), count(changed_at) "
+            "from pg_temp.incoming",
+            (self.snapshot.taken_at,),
+        ).fetchone()
+        return row[0] if row and row[1] else None
 
     def _copy(
         self, query: sql.Composable, into: sql.Composable, *, hidden: dict[int, Hide]

@@ -87,10 +87,10 @@ def read_mapping(directory, text=MAPPING):
     return registry.entry("app_source", "app")
 
 
-def extract(warehouse_url, app_url, entry, *, whole=False, terms=TERMS):
+def extract(warehouse_url, app_url, entry, *, terms=TERMS, **options):
     """Extract the app as production does."""
     return extract_app(
-        warehouse_url, entry=entry, source_url=app_url, terms=terms, whole=whole
+        warehouse_url, entry=entry, source_url=app_url, terms=terms, **options
     )
 
 

@@ -162,6 +162,21 @@ def test_a_row_that_committed_late_is_read_in_the_overlap(
     assert count(connection, "raw.app_persons") == 1
 
 
+def test_stamps_that_run_behind_the_clock_are_followed(database, app, entry):
+    run(app, ANN.replace("now()", "timestamptz '2020-01-01Z'"))
+    extract(database, app, entry)
+    run(app, "update users set status = 'closed', updated_at = '2020-01-02Z'")
+    assert extract(database, app, entry).tables["persons"].opened == 1
+    assert extract(database, app, entry).tables["persons"].read == 1
+
+
+def test_a_stamp_from_the_future_hides_no_later_change(database, app, entry):
+    run(app, ANN.replace("now()", "now() + interval '1 year'"))
+    extract(database, app, entry)
+    run(app, BOB)
+    assert extract(database, app, entry).tables["persons"].opened == 1
+
+
 def test_a_deleted_row_is_closed_by_the_sweep(database, connection, app, entry):
     run(app, ANN, BOB)
     first = extract(database, app, entry).load_id
@@ -179,31 +194,39 @@ def test_a_deleted_row_is_closed_by_the_sweep(database, connection, app, entry):
     )
 
 
+def test_a_sweep_can_be_asked_for(database, app, entry):
+    run(app, ANN)
+    extract(database, app, entry)
+    run(app, "delete from users")
+    assert extract(database, app, entry, sweep=True).tables["persons"].removed == 1
+
+
 def test_a_deleted_row_that_comes_back_with_its_old_stamp_is_found(
     database, connection, app, entry
 ):
     ann = ANN.replace("now()", OLD)
-    run(app, ann)
+    run(app, ann, BOB)
     extract(database, app, entry)
-    run(app, "delete from users")
+    run(app, "delete from users where id = 1")
     make_sweep_due(connection)
     extract(database, app, entry)
     run(app, ann)
     assert extract(database, app, entry).load_id is None
     make_sweep_due(connection)
     assert extract(database, app, entry).tables["persons"].was_read_whole
-    assert [row[2] for row in persons(connection)] == [False, True]
+    assert [row[2] for row in persons(connection) if row[0] == "1"] == [False, True]
 
 
 def test_a_row_whose_transaction_outlived_the_overlap_is_found_by_the_sweep(
     database, connection, app, entry
 ):
+    run(app, BOB)
     extract(database, app, entry)
     run(app, ANN.replace("now()", OLD))
     assert extract(database, app, entry).load_id is None
     make_sweep_due(connection)
     extract(database, app, entry)
-    assert count(connection, "raw.app_persons") == 1
+    assert count(connection, "raw.app_persons") == 2
 
 
 def test_rows_that_change_without_a_stamp_are_found_where_it_is_said(
@@ -213,15 +236,17 @@ def test_rows_that_change_without_a_stamp_are_found_where_it_is_said(
         "money: [amount_minor]", "money: [amount_minor]\n        deletes: reread"
     )
     entry = read_mapping(tmp_path, text)
-    pay = f"insert into payments values ('p', 1.00, 'EUR', now(), {OLD})"
-    run(app, pay)
+    old = f"('old', 1.00, 'EUR', now(), {OLD})"
+    new = "('new', 1.00, 'EUR', now(), now())"
+    run(app, f"insert into payments values {old}, {new}")
     extract(database, app, entry)
-    run(app, "update payments set amount = 2")
+    run(app, "update payments set amount = 2 where id = 'old'")
     assert extract(database, app, entry).load_id is None
     make_sweep_due(connection)
     extract(database, app, entry)
     amounts = connection.execute(
-        "select amount_minor from raw.app_payments order by valid_from"
+        "select amount_minor from raw.app_payments where payment_id = 'old' "
+        "order by valid_from"
     ).fetchall()
     assert amounts == [(100,), (200,)]
 

@@ -453,12 +453,14 @@ create table raw.app_content (
 create unique index app_content_current on raw.app_content (content_id) where valid_to is null;
 comment on table raw.app_content is 'days: created_at, published_at';
 
--- How far each table was extracted, by the source's own clock, and under which mapping.
+-- How far each table was extracted: the newest change stamp seen, but not beyond the source's own
+-- clock, and the mapping it was read under. An app's stamps may run behind its clock; one stamp from
+-- the future must not hide the changes before it.
 create table ops.app_extracts (
     source text not null,
     table_name text not null,
     mapping_hash text not null,
-    extracted_through timestamptz not null,
+    extracted_through timestamptz,
     swept_at timestamptz not null,
     primary key (source, table_name)
 );
