@@ -155,6 +155,15 @@ def test_the_short_and_the_long_way_end_in_the_same_row():
     assert short == long
 
 
+def test_what_is_masked_alike_is_still_other_content():
+    one, two = (
+        one_row(event_name="search_performed", properties={"query": query})
+        for query in ("ada@example.org", "bob@example.org")
+    )
+    assert one["properties"] == two["properties"] == {"query": "[email]"}
+    assert one["payload_hash"] != two["payload_hash"]
+
+
 def test_identical_rows_without_id_are_kept_apart_by_their_ordinal():
     plain = event(event_id=...)
     batch = normalize(plain, plain, event(event_id=..., device_id="d-2"), plain)
@@ -197,8 +206,12 @@ def test_a_record_without_bytes_is_kept_as_json():
 
 
 def test_consent_to_nothing_is_counted_and_not_stored_however_broken_the_rest():
-    batch = normalize(event(consent=[]), event(consent=[], occurred_at="?"))
-    assert (batch.not_consented_count, batch.rows, batch.set_aside) == (2, [], [])
+    batch = normalize(
+        event(consent=[]),
+        event(consent=[], occurred_at="?"),
+        event(consent=[], device_id="a\0"),
+    )
+    assert (batch.not_consented_count, batch.rows, batch.set_aside) == (3, [], [])
     assert is_conserved(batch)
 
 

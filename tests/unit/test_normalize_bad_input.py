@@ -80,6 +80,11 @@ def custom(**properties):
         (custom(a="\udfff"), "lone_surrogate", "/properties/a"),
         (custom(**{"\ud800": 1}), "lone_surrogate", "/properties"),
         (custom(a=float("nan")), "not_a_number", "/properties/a"),
+        (
+            event(event_name="scroll", properties={"scroll_depth": float("nan")}),
+            "not_a_number",
+            "/properties/scroll_depth",
+        ),
         (custom(a=[float("-inf")]), "not_a_number", "/properties/a/0"),
         (custom(a=2**64), "number_out_of_range", "/properties/a"),
         (custom(a=-(2**63) - 1), "number_out_of_range", "/properties/a"),
