@@ -209,7 +209,7 @@ def test_consent_to_nothing_is_counted_and_not_stored_however_broken_the_rest():
     batch = normalize(
         event(consent=[]),
         event(consent=[], occurred_at="?"),
-        event(consent=[], device_id="a\0"),
+        event(consent=[], occurred_at="\0"),
     )
     assert (batch.not_consented_count, batch.rows, batch.set_aside) == (3, [], [])
     assert is_conserved(batch)

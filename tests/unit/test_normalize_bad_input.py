@@ -247,7 +247,7 @@ def test_any_json_is_accepted_counted_or_set_aside(values, source):
 
 
 @pytest.mark.long
-@settings(derandomize=True, deadline=None, max_examples=20_000)
+@settings(derandomize=True, deadline=None, max_examples=6_000)
 @given(st.lists(EVENTS, max_size=4), st.sampled_from(SOURCES))
 def test_any_json_is_accepted_counted_or_set_aside_many_times(values, source):
     judge(values, source)
