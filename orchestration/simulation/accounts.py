@@ -7,7 +7,7 @@ from orchestration.simulation.app_money import payout_amounts
 from orchestration.simulation.bookings import Bookings
 from orchestration.simulation.catalogue import CAMPAIGNS, CURRENCIES, SITES
 from orchestration.simulation.days import Planner
-from orchestration.simulation.experiments import EXPERIMENTS
+from orchestration.simulation.outcomes import experiments_of
 from orchestration.simulation.people import KIND_NAMES, NOBODY
 from orchestration.simulation.services import (
     SLOW_DAY,
@@ -16,10 +16,25 @@ from orchestration.simulation.services import (
     SLOW_LENGTH,
 )
 from orchestration.simulation.setting import Setting
-from orchestration.simulation.texts import instants_before, numbered, picked, repeated
+from orchestration.simulation.texts import (
+    instants_before,
+    instants_of,
+    numbered,
+    picked,
+    repeated,
+)
 from orchestration.simulation.truth import Truth
 from orchestration.simulation.utilisation import utilisation_of
 from orchestration.simulation.visits import DROP_DAY
+
+TIMES_OF_BOOKINGS = (
+    "requested_at",
+    "decided_at",
+    "paid_at",
+    "ended_at",
+    "refunded_at",
+    "reviewed_at",
+)
 
 
 def tables_of_truth(planner: Planner, truth: Truth) -> None:
@@ -41,51 +56,51 @@ def tables_of_truth(planner: Planner, truth: Truth) -> None:
 def bookings_at_end(bookings: Bookings) -> pl.DataFrame:
     """Return one row per booking as it stands at the end of the world."""
     setting, table = bookings.setting, bookings.table
-    end, catalogue = setting.world.end, setting.catalogue
     provider = table["provider"]
-    columns = {
-        name: instants_before(table[name], end)
-        for name in (
-            "requested_at",
-            "decided_at",
-            "paid_at",
-            "ended_at",
-            "refunded_at",
-            "reviewed_at",
-        )
-    }
+    site = setting.catalogue.provider_site[provider]
     codes = pl.Series([code for code, *_ in CAMPAIGNS])
-    refunded = (table["refunded_at"] >= 0) & (table["refunded_at"] < end)
-    reviewed = (table["reviewed_at"] >= 0) & (table["reviewed_at"] < end)
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "booking_id": numbered("bkg_", np.arange(len(table))),
             "user_id": picked(setting.people.user_id, table["customer"]),
             "provider_id": numbered("prv_", provider, 6),
             "listing_id": numbered("lst_", table["listing"], 6),
-            "vertical": picked(pl.Series(SITES), catalogue.provider_site[provider]),
+            "vertical": picked(pl.Series(SITES), site),
             "state": bookings.states(),
-            **columns,
-            "starts_at": pl.Series(table["starts_at"]).cast(pl.Datetime("us", "UTC")),
-            "ends_at": pl.Series(table["ends_at"]).cast(pl.Datetime("us", "UTC")),
-            "list_minor": table["list_price"].copy(),
-            "discount_minor": table["discount"].copy(),
-            "charged_minor": table["total"].copy(),
-            "fee_minor": table["fee"].copy(),
-            "tax_minor": table["tax"].copy(),
-            "refund_minor": np.where(refunded, table["refund"], 0),
-            "currency": picked(
-                pl.Series(CURRENCIES), catalogue.provider_currency[provider]
-            ),
+            **{
+                name: instants_before(table[name], setting.world.end)
+                for name in TIMES_OF_BOOKINGS
+            },
+            "starts_at": instants_of(table["starts_at"]),
+            "ends_at": instants_of(table["ends_at"]),
+            **_amounts_of(bookings),
             "utm_campaign": picked(codes, table["campaign"]),
-            "rating": pl.Series(np.where(reviewed, table["rating"], 0)).replace(
-                0, None
-            ),
             "has_event": table["has_event"] == 1,
             "is_deleted": bookings.is_tidied(),
             "is_test": setting.people.is_test[table["customer"]],
         }
     )
+    return frame.filter(pl.col("requested_at").is_not_null())
+
+
+def _amounts_of(bookings: Bookings) -> dict[str, pl.Series | np.ndarray]:
+    """Return what bookings cost, what came back, and how they were rated."""
+    catalogue, table = bookings.setting.catalogue, bookings.table
+    end = bookings.setting.world.end
+    refunded = (table["refunded_at"] >= 0) & (table["refunded_at"] < end)
+    reviewed = (table["reviewed_at"] >= 0) & (table["reviewed_at"] < end)
+    rating = pl.Series(np.where(reviewed, table["rating"], 0))
+    currency = catalogue.provider_currency[table["provider"]]
+    return {
+        "list_minor": table["list_price"].copy(),
+        "discount_minor": table["discount"].copy(),
+        "charged_minor": table["total"].copy(),
+        "fee_minor": table["fee"].copy(),
+        "tax_minor": table["tax"].copy(),
+        "refund_minor": np.where(refunded, table["refund"], 0),
+        "currency": picked(pl.Series(CURRENCIES), currency),
+        "rating": rating.replace(0, None),
+    }
 
 
 def orders_at_end(planner: Planner) -> pl.DataFrame:
@@ -209,78 +224,6 @@ def anomalies_of(setting: Setting) -> pl.DataFrame:
     )
     times = pl.col("starts_at", "ends_at").cast(pl.Datetime("us", "UTC"))
     return frame.filter(pl.col("starts_at") < world.end).with_columns(times)
-
-
-def experiments_of(truth: Truth) -> pl.DataFrame:
-    """Return exposed and converted persons per arm, crossed ones excluded."""
-    exposures, goals = truth.frame("exposures"), truth.frame("conversions")
-    if not len(exposures):
-        return pl.DataFrame()
-    exposures = exposures.filter("is_counted")
-    arms = exposures.group_by("experiment_id", "person").agg(
-        pl.col("variant").n_unique().alias("arm_count"),
-        pl.col("variant").first(),
-        pl.col("occurred_at").min().alias("exposed_at"),
-    )
-    crossed = (
-        arms.filter(pl.col("arm_count") > 1)
-        .group_by("experiment_id")
-        .len("crossed_count")
-    )
-    parts = []
-    for experiment in EXPERIMENTS:
-        mine = arms.filter(
-            (pl.col("experiment_id") == experiment.experiment_id)
-            & (pl.col("arm_count") == 1)
-        )
-        reached = goals.filter("is_counted").filter(_is_goal(experiment.goal))
-        later = mine.join(
-            reached.select("person", pl.col("occurred_at").alias("goal_at")),
-            on="person",
-        ).filter(pl.col("goal_at") > pl.col("exposed_at"))
-        converted = (
-            later.select("person")
-            .unique()
-            .with_columns(pl.lit(value=True).alias("converts"))
-        )
-        parts.append(
-            mine.join(converted, on="person", how="left")
-            .group_by("experiment_id", "variant")
-            .agg(
-                pl.len().cast(pl.Int64).alias("exposed_count"),
-                pl.col("converts").sum().cast(pl.Int64).alias("converted_count"),
-            )
-            .join(_planted(experiment), on=["experiment_id", "variant"], how="right")
-        )
-    return (
-        pl.concat(parts, how="diagonal_relaxed")
-        .join(crossed, on="experiment_id", how="left")
-        .with_columns(
-            pl.col("exposed_count", "converted_count", "crossed_count")
-            .cast(pl.Int64)
-            .fill_null(0)
-        )
-        .sort("experiment_id", "variant")
-    )
-
-
-def _planted(experiment: object) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "experiment_id": [experiment.experiment_id] * len(experiment.arms),
-            "variant": experiment.arms,
-            "goal": [experiment.goal] * len(experiment.arms),
-            "declared_weight": experiment.weights,
-            "planted_weight": experiment.drawn,
-            "planted_factor": experiment.factors,
-        }
-    )
-
-
-def _is_goal(goal: str) -> pl.Expr:
-    if goal == "booking_attempt":
-        return pl.col("event_name") == goal
-    return pl.col("conversion_type") == goal
 
 
 def funnel_of(setting: Setting, bookings: pl.DataFrame) -> pl.DataFrame:

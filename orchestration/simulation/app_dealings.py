@@ -86,49 +86,51 @@ def _latest(end: int, *times: np.ndarray) -> np.ndarray:
 def booking_events(planner: Planner) -> pl.DataFrame:
     """Return the log of their states."""
     table, end = planner.bookings.table, planner.setting.world.end
-    number = np.arange(len(table))
-    requested = np.full(len(table), "requested", dtype=object)
-    decided, ended = requested.copy(), requested.copy()
-    for code, name in DECISIONS.items():
-        decided[table["decision"] == code] = name
-    for code, name in ENDINGS.items():
-        ended[table["ending"] == code] = name
-    paid = np.full(len(table), "paid", dtype=object)
-    was_paid = (table["paid_at"] >= 0) & (table["paid_at"] < end)
-    before_end = np.where(was_paid, "paid", "accepted").astype(object)
-    accepted = np.full(len(table), "accepted", dtype=object)
-    nothing = np.full(len(table), None, dtype=object)
-    steps = (
-        (0, nothing, requested, table["requested_at"], "customer"),
-        (1, requested, decided, table["decided_at"], "provider"),
-        (2, accepted, paid, table["paid_at"], "customer"),
-        (3, before_end, ended, table["ended_at"], "system"),
-    )
-    stays = _stays(planner)
+    number, stays = np.arange(len(table)), _stays(planner)
     parts = []
-    for step, old, new, at, actor in steps:
-        happened = pl.Series((at >= 0) & (at < end)) & stays
-        parts.append(
-            pl.DataFrame(
-                {
-                    "id": number * 8 + step,
-                    "booking_id": numbered("bkg_", number),
-                    "old_status": pl.Series(old, dtype=pl.String),
-                    "new_status": pl.Series(new, dtype=pl.String),
-                    "changed_by": repeated(actor, len(number)),
-                    "changed_at": instants_before(at, end),
-                    "updated_at": instants_before(at, end),
-                }
-            ).filter(happened)
+    for step, (old, new, at, actor) in enumerate(_steps(planner)):
+        times = instants_before(at, end)
+        frame = pl.DataFrame(
+            {
+                "id": number * 8 + step,
+                "booking_id": numbered("bkg_", number),
+                "old_status": pl.Series(old, dtype=pl.String),
+                "new_status": pl.Series(new, dtype=pl.String),
+                "changed_by": repeated(actor, len(number)),
+                "changed_at": times,
+                "updated_at": times,
+            }
         )
+        parts.append(frame.filter(times.is_not_null() & stays))
     by = (
-        pl.when(pl.col("new_status").is_in(["expired"]))
+        pl.when(pl.col("new_status") == "expired")
         .then(pl.lit("system"))
         .when(pl.col("new_status").str.starts_with("cancelled_by_"))
         .then(pl.col("new_status").str.strip_prefix("cancelled_by_"))
         .otherwise("changed_by")
     )
     return pl.concat(parts).with_columns(by.alias("changed_by")).sort("id")
+
+
+def _steps(planner: Planner) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, str]]:
+    """Return the four changes of state: from, to, when and usually by whom."""
+    table, end = planner.bookings.table, planner.setting.world.end
+
+    def always(word: str | None) -> np.ndarray:
+        return np.full(len(table), word, dtype=object)
+
+    decided, ended, before_end = always("requested"), always(None), always("accepted")
+    for code, name in DECISIONS.items():
+        decided[table["decision"] == code] = name
+    for code, name in ENDINGS.items():
+        ended[table["ending"] == code] = name
+    before_end[(table["paid_at"] >= 0) & (table["paid_at"] < end)] = "paid"
+    return [
+        (always(None), always("requested"), table["requested_at"], "customer"),
+        (always("requested"), decided, table["decided_at"], "provider"),
+        (always("accepted"), always("paid"), table["paid_at"], "customer"),
+        (before_end, ended, table["ended_at"], "system"),
+    ]
 
 
 def tickets(planner: Planner) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from orchestration.simulation.people import (
 from orchestration.simulation.texts import instants_of, numbered, picked, repeated
 from orchestration.simulation.world import SITES
 
+CODES = pl.Series([code for code, *_ in CAMPAIGNS])
 FIRST_NAMES = pl.Series(["Ana", "Bilal", "Chiara", "Dewi", "Emre", "Fatima", "Goran"])
 LAST_NAMES = pl.Series(
     ["Silva", "Okafor", "Rossi", "Putri", "Yilmaz", "Haddad", "Kraus"]
@@ -27,36 +28,22 @@ def users(planner: Planner) -> pl.DataFrame:
     people = planner.setting.people
     who = _has_account(planner)
     count = len(who)
-    first = picked(FIRST_NAMES, who * 7 // 3 % len(FIRST_NAMES))
-    last = picked(LAST_NAMES, who * 11 // 5 % len(LAST_NAMES))
-    names = pl.DataFrame({"first": first, "last": last, "number": who})
-    email = names.select(
-        pl.concat_str(
-            pl.col("first").str.to_lowercase(),
-            pl.lit("."),
-            pl.col("last").str.to_lowercase(),
-            pl.lit("."),
-            "number",
-            pl.lit("@mail.example"),
-        )
-    ).to_series()
-    campaigns = pl.Series([code for code, *_ in CAMPAIGNS])
+    names = _names(who)
+    source = np.where(who % 3 == 0, who % 5, NOBODY)
     joined = instants_of(people.joined_at[who])
     is_provider = people.kind[who] == PROVIDER
     return pl.DataFrame(
         {
             "id": people.user_id.gather(who),
-            "email": email,
+            "email": names["email"],
             "phone": _phones(people, who),
-            "full_name": names.select(
-                pl.concat_str("first", pl.lit(" "), "last")
-            ).to_series(),
+            "full_name": names["full_name"],
             "role": picked(pl.Series(["customer", "provider"]), is_provider * 1),
             "external_ref": numbered("crm-", who, 6),
             "country": picked(pl.Series(COUNTRIES), people.home[who]),
             "locale": picked(pl.Series(LOCALES), people.home[who]),
             "signup_site": picked(pl.Series(SITES), people.site[who]),
-            "signup_source": picked(campaigns, np.where(who % 3 == 0, who % 5, NOBODY)),
+            "signup_source": picked(CODES, source),
             "marketing_opt_in": who % 2 == 0,
             "is_test_account": people.is_test[who],
             "status": repeated("active", count),
@@ -64,6 +51,19 @@ def users(planner: Planner) -> pl.DataFrame:
             "created_at": joined,
             "updated_at": joined,
         }
+    )
+
+
+def _names(who: np.ndarray) -> pl.DataFrame:
+    """Return names and addresses that belong to nobody."""
+    first = picked(FIRST_NAMES, who * 7 // 3 % len(FIRST_NAMES))
+    last = picked(LAST_NAMES, who * 11 // 5 % len(LAST_NAMES))
+    small = pl.col("first", "last").str.to_lowercase()
+    return pl.DataFrame({"first": first, "last": last, "number": who}).select(
+        pl.concat_str("first", "last", separator=" ").alias("full_name"),
+        pl.concat_str(
+            pl.concat_str(small, "number", separator="."), pl.lit("@mail.example")
+        ).alias("email"),
     )
 
 

@@ -159,12 +159,7 @@ def draw_catalogue(world: World, people: People) -> Catalogue:
     owner = np.repeat(np.arange(count), per_provider)
     service = 2 * np.array([0, 1, 0, 2, 0])[site[owner]]
     service += dice.integers(0, 2, len(owner))
-    # Whole amounts in minor units: 20-90 EUR, 150,000-400,000 IDR, 2,000-9,000 JPY.
-    steps = dice.integers(4, 18, len(owner))
-    size = np.array([500, 25_000_00, 500])[currency[owner]]
-    price = (steps + 2) * size
-    odd = dice.random(len(owner)) < 0.3
-    price = np.where(odd & (currency[owner] == 0), price - 1, price)
+    price = _draw_prices(currency[owner], dice)
 
     occasions = _draw_occasions(world, site)
     paths = [
@@ -189,6 +184,15 @@ def draw_catalogue(world: World, people: People) -> Catalogue:
         occasion_cancelled=occasions["cancelled"],
         paths=pl.Series(paths),
     )
+
+
+def _draw_prices(currency: np.ndarray, dice: np.random.Generator) -> np.ndarray:
+    """Return minor units: 30 to 95 EUR, 150,000 to 475,000 IDR, 3,000 to 9,500 JPY."""
+    count = len(currency)
+    size = np.array([500, 25_000_00, 500])[currency]
+    price = (6 + dice.integers(0, 14, count)) * size
+    odd = (dice.random(count) < 0.3) & (currency == 0)
+    return np.where(odd, price - 1, price)
 
 
 def _draw_occasions(world: World, site: np.ndarray) -> dict[str, np.ndarray]:

@@ -87,28 +87,20 @@ def _deliveries(
     from_server = SENT_BY_SERVER[day.moments.name[copies.moment]]
     mobile = setting.devices.is_mobile[device]
     seen = seen_at(setting, day)[copies.moment]
-    shown = day.moments.at + setting.devices.skew[day.device]
-    future = shown > day.received_at + CLOCK_TOLERANCE
-    future &= (
-        ~setting.devices.has_sent_time[day.device] & ~SENT_BY_SERVER[day.moments.name]
-    )
-    epoch = setting.world.start_of(0) // DAY
+    is_ahead = _is_clock_future(setting, day)[copies.moment]
+    landed = setting.world.start_of(0) // DAY + copies.land_day
     frame = pl.DataFrame(
         {
-            "occurred_on": pl.Series(seen // DAY, dtype=pl.Int32).cast(pl.Date),
-            "received_on": pl.Series(copies.received_at // DAY, dtype=pl.Int32).cast(
-                pl.Date
-            ),
-            "landed_on": pl.Series(epoch + copies.land_day, dtype=pl.Int32).cast(
-                pl.Date
-            ),
+            "occurred_on": _days(seen // DAY),
+            "received_on": _days(copies.received_at // DAY),
+            "landed_on": _days(landed),
             "source": picked(
                 pl.Series(SOURCES), np.where(from_server, 2, np.where(mobile, 1, 0))
             ),
             "is_repeat": copies.is_repeat,
             "is_conflict": copies.is_conflict,
             "has_consent": setting.devices.has_consent[device],
-            "is_clock_future": future[copies.moment],
+            "is_clock_future": is_ahead,
         }
     )
     if len(own):
@@ -126,6 +118,18 @@ def _deliveries(
     return frame.group_by(pl.all(), maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("record_count")
     )
+
+
+def _days(days: np.ndarray) -> pl.Series:
+    return pl.Series(days, dtype=pl.Int32).cast(pl.Date)
+
+
+def _is_clock_future(setting: Setting, day: Day) -> np.ndarray:
+    """Tell moments whose uncorrected clock is not to be believed."""
+    devices, device = setting.devices, day.device
+    is_ahead = day.moments.at + devices.skew[device] > day.received_at + CLOCK_TOLERANCE
+    corrects = devices.has_sent_time[device] | SENT_BY_SERVER[day.moments.name]
+    return is_ahead & ~corrects
 
 
 def _touches(day: Day, shared: pl.DataFrame) -> pl.DataFrame:

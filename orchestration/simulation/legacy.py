@@ -1,5 +1,6 @@
 """The older tracker: payloads as 000 to 004 show them, with a lasting session id."""
 
+import copy
 import json
 
 import numpy as np
@@ -31,6 +32,58 @@ SHAPES = (
 )
 WEIGHTS = np.array([8, 4, 2, 3, 1, 2, 1, 1])
 SITE = "https://tickets.market.example"
+# As 002 and 003 show them.
+PAYLOADS: dict[str, dict[str, object]] = {
+    "page_view": {
+        "eventType": "page_view",
+        "pageUrl": f"{SITE}/occasions",
+        "eventData": {"title": "Occasions", "referrer": "google.com"},
+    },
+    "click": {
+        "eventType": "button_click",
+        "pageUrl": f"{SITE}/occasions",
+        "eventData": {"buttonId": "buy-ticket", "buttonText": "Buy Ticket"},
+    },
+    "search_performed": {
+        "eventType": "search",
+        "pageUrl": f"{SITE}/occasions",
+        "eventData": {"filters": {"category": "music"}},
+    },
+    "interaction": {
+        "interactionType": "view",
+        "interactionData": {"duration": 45, "scrollDepth": 75},
+    },
+    "conversion": {
+        "conversionType": "purchase",
+        "conversionValue": 99.99,
+        "campaignId": "summer2024",
+        "conversionData": {"ticketCount": 2},
+    },
+    "heatmap_pointer": {
+        "pageUrl": f"{SITE}/occasions",
+        "xPosition": 150,
+        "yPosition": 200,
+        "elementSelector": ".event-card",
+        "clickCount": 1,
+        "hoverCount": 3,
+        "scrollDepth": 75,
+    },
+    "booking_attempt": {
+        "eventType": "booking_attempt",
+        "metadata": {
+            "therapistId": "therapist123",
+            "serviceType": "massage",
+            "duration": 90,
+            "totalPrice": 150_000,
+            "location": "Jakarta",
+            "paymentMethod": "cash",
+        },
+    },
+    "chat_started": {
+        "eventType": "chat_started",
+        "metadata": {"participantType": "customer"},
+    },
+}
 BROKEN = (b'{"foo":"no shape that anybody declared"}', b'{"eventType":')
 
 
@@ -94,66 +147,19 @@ class Legacy:
 
 def payload(name: str, *, number: int) -> dict[str, object]:
     """Return a payload as the source documents show it, without session and time."""
-    page = f"{SITE}/occasions"
+    record = copy.deepcopy(PAYLOADS[name])
+    # What differs from one to the next: which occasion, which order, which search.
     occasion = f"event-{number % 40}"
-    shapes: dict[str, dict[str, object]] = {
-        "page_view": {
-            "eventType": "page_view",
-            "pageUrl": page,
-            "eventData": {"title": "Occasions", "referrer": "google.com"},
-        },
-        "click": {
-            "eventType": "button_click",
-            "pageUrl": page,
-            "eventData": {
-                "buttonId": "buy-ticket",
-                "buttonText": "Buy Ticket",
-                "eventId": occasion,
-            },
-        },
-        "search_performed": {
-            "eventType": "search",
-            "pageUrl": page,
-            "eventData": {
-                "query": SEARCH_TERMS[number % len(SEARCH_TERMS)],
-                "results": number % 46,
-                "filters": {"category": "music"},
-            },
-        },
-        "interaction": {
-            "eventId": occasion,
-            "interactionType": "view",
-            "interactionData": {"duration": 45, "scrollDepth": 75},
-        },
-        "conversion": {
-            "conversionType": "purchase",
-            "conversionValue": 99.99,
-            "campaignId": "summer2024",
-            "conversionData": {"orderId": f"order-{number}", "ticketCount": 2},
-        },
-        "heatmap_pointer": {
-            "pageUrl": page,
-            "xPosition": 150,
-            "yPosition": 200,
-            "elementSelector": ".event-card",
-            "clickCount": 1,
-            "hoverCount": 3,
-            "scrollDepth": 75,
-        },
-        "booking_attempt": {
-            "eventType": "booking_attempt",
-            "metadata": {
-                "therapistId": "therapist123",
-                "serviceType": "massage",
-                "duration": 90,
-                "totalPrice": 150_000,
-                "location": "Jakarta",
-                "paymentMethod": "cash",
-            },
-        },
-        "chat_started": {
-            "eventType": "chat_started",
-            "metadata": {"chatId": f"chat{number}", "participantType": "customer"},
-        },
-    }
-    return shapes[name]
+    match record:
+        case {"interactionType": _}:
+            record["eventId"] = occasion
+        case {"conversionData": dict(data)}:
+            record["conversionData"] = data | {"orderId": f"order-{number}"}
+        case {"eventType": "search", "eventData": dict(data)}:
+            term = SEARCH_TERMS[number % len(SEARCH_TERMS)]
+            record["eventData"] = data | {"query": term, "results": number % 46}
+        case {"eventType": "button_click", "eventData": dict(data)}:
+            record["eventData"] = data | {"eventId": occasion}
+        case {"eventType": "chat_started", "metadata": dict(data)}:
+            record["metadata"] = data | {"chatId": f"chat{number}"}
+    return record

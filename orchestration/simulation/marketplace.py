@@ -19,7 +19,7 @@ from orchestration.simulation.legacy import Legacy
 from orchestration.simulation.malformed import BATCH_KINDS, KINDS, draw_kinds
 from orchestration.simulation.properties import Properties
 from orchestration.simulation.rendering import Once, Renderer
-from orchestration.simulation.services import Services
+from orchestration.simulation.services import Services, endpoints_of
 from orchestration.simulation.setting import Setting, draw_setting
 from orchestration.simulation.truth import Truth
 from orchestration.simulation.world import SENT_BY_SERVER, World
@@ -130,6 +130,7 @@ class _Run:
             facts = facts_of(self.setting, day)
             self.truth.add_facts(facts)
             add_findings(self.truth, self.setting, day, copies, own)
+            self.truth.add("endpoints_daily", endpoints_of(own))
         if self._is_to_be_written(copies):
             once = self.renderer.once(day)
             self._render(day, once, copies)

@@ -121,17 +121,7 @@ def draw_people(world: World) -> tuple[People, Devices]:
     kind = _kinds(world)
     size = len(kind)
     customer, provider = kind == CUSTOMER, kind == PROVIDER
-
-    arrival = np.where(
-        dice.random(size) < 0.5,
-        dice.integers(-60, 0, size),
-        dice.integers(0, ARRIVAL_DAYS, size),
-    )
-    arrival = np.where(customer, arrival, -60)
-    register = arrival + dice.geometric(0.3, size) - 1
-    register = np.where(customer & (dice.random(size) < 0.3), NEVER, register)
-    register = np.where(customer | provider, register, NEVER)
-    register = np.where(provider, np.minimum(register, -1), register)
+    arrival, register = _draw_careers(kind, dice)
     consent = ~(customer & (dice.random(size) < world.troubles.refused_consent))
     main, second, shared, partner, device_count = _hand_out(world, kind, consent, dice)
     is_test = _draw_tests(world, customer & consent & (partner < 0), dice)
@@ -141,14 +131,10 @@ def draw_people(world: World) -> tuple[People, Devices]:
     arrival = np.where(partner >= 0, -30, arrival)
     register = np.where(partner >= 0, -20, register)
 
-    rate = world.activity * dice.gamma(1.5, 1 / 1.5, size)
-    rate = np.where(is_test, world.activity, rate)
-    rate = np.where(provider, 1.5, rate)
-    rate = np.where(kind == BOT, 2.0, rate)
     people = People(
         kind=kind,
         site=np.where(provider, np.arange(size) % 5, dice.integers(0, 5, size)),
-        rate=np.where(kind == KIOSK, 0.0, rate),
+        rate=_draw_rates(world, kind, is_test, dice),
         arrival_day=arrival,
         register_day=register,
         joined_at=world.start_of(0)
@@ -165,6 +151,36 @@ def draw_people(world: World) -> tuple[People, Devices]:
         user_id=numbered("usr_", np.arange(size)),
     )
     return people, _draw_devices(world, people, device_count)
+
+
+def _draw_careers(
+    kind: np.ndarray, dice: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the days of arrival and of registration."""
+    size = len(kind)
+    customer, provider = kind == CUSTOMER, kind == PROVIDER
+    arrival = np.where(
+        dice.random(size) < 0.5,
+        dice.integers(-60, 0, size),
+        dice.integers(0, ARRIVAL_DAYS, size),
+    )
+    arrival = np.where(customer, arrival, -60)
+    register = arrival + dice.geometric(0.3, size) - 1
+    register = np.where(customer & (dice.random(size) < 0.3), NEVER, register)
+    register = np.where(customer | provider, register, NEVER)
+    register = np.where(provider, np.minimum(register, -1), register)
+    return arrival, register
+
+
+def _draw_rates(
+    world: World, kind: np.ndarray, is_test: np.ndarray, dice: np.random.Generator
+) -> np.ndarray:
+    """Return mean visits per day; kiosks have visits of their own making."""
+    rate = world.activity * dice.gamma(1.5, 1 / 1.5, len(kind))
+    rate = np.where(is_test, world.activity, rate)
+    rate = np.where(kind == PROVIDER, 1.5, rate)
+    rate = np.where(kind == BOT, 2.0, rate)
+    return np.where(kind == KIOSK, 0.0, rate)
 
 
 def _draw_tests(world: World, may: np.ndarray, dice: np.random.Generator) -> np.ndarray:

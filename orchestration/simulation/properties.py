@@ -19,7 +19,14 @@ from orchestration.simulation.experiments import EXPERIMENTS, FLAG_ID
 from orchestration.simulation.people import NOBODY, PROVIDER
 from orchestration.simulation.scenes import FORM_FIELDS
 from orchestration.simulation.setting import Setting
-from orchestration.simulation.texts import decimals, joined, member, numbered, picked
+from orchestration.simulation.texts import (
+    decimals,
+    joined,
+    member,
+    numbered,
+    picked,
+    repeated,
+)
 from orchestration.simulation.world import CODE, EVENT_NAMES
 
 ELEMENTS = pl.Series(["#book", ".card", "nav > a", "#menu", ".tab", "button.more"])
@@ -66,7 +73,7 @@ def _frame(**columns: pl.Series | np.ndarray) -> pl.DataFrame:
 
 
 def _nothing(_: Properties, __: Day, where: np.ndarray) -> pl.Series:
-    return pl.Series(["{}"]).gather(np.zeros(len(where), dtype=np.int64))
+    return repeated("{}", len(where))
 
 
 def _numbers(day: Day, where: np.ndarray, modulus: int, plus: int = 0) -> np.ndarray:
@@ -276,7 +283,12 @@ def _login(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
 
 def _registered(_: Properties, __: Day, where: np.ndarray) -> pl.Series:
     text = '{"user_type":"customer","method":"email_signup"}'
-    return pl.Series([text]).gather(np.zeros(len(where), dtype=np.int64))
+    return repeated(text, len(where))
+
+
+def _consent(_: Properties, __: Day, where: np.ndarray) -> pl.Series:
+    text = '{"purpose":"marketing","state":"granted","policy_version":"2026-01"}'
+    return repeated(text, len(where))
 
 
 def _error(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
@@ -361,6 +373,7 @@ _BUILDERS: dict[str, Builder] = {
     "chat_message_sent": _chat,
     "login_attempt": _login,
     "user_registered": _registered,
+    "consent_changed": _consent,
     "error_occurred": _error,
     "heatmap_pointer": _pointer,
     "web_vital": _vital,

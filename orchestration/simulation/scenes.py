@@ -109,6 +109,7 @@ def lay_out_identity(visits: Visits, layout: Layout, dice: np.random.Generator) 
     layout.add(newcomers, step + 0.006, "form_submitted", target=0)
     layout.add(newcomers, REGISTER_KEY, "user_registered")
     layout.add(newcomers, REGISTER_KEY + 0.001, "conversion", target=0)
+    layout.add(newcomers, REGISTER_KEY + 0.002, "consent_changed")
 
     switches = np.flatnonzero(mode == SWITCHES)
     layout.add(switches, LOGOUT_KEY, "page_view", page=PAGE["/"])

@@ -139,6 +139,28 @@ class Services:
         ).select(COLUMNS)
 
 
+def endpoints_of(own: pl.DataFrame) -> pl.DataFrame:
+    """Return requests, failures and time taken per endpoint and day."""
+    said = pl.Struct(
+        {"endpoint": pl.String, "response_time_ms": pl.Int64, "status_code": pl.Int64}
+    )
+    return (
+        own.filter(pl.col("event_name") == "endpoint_performance")
+        .select(
+            pl.col("occurred_at").dt.date().alias("day"),
+            pl.col("properties").str.json_decode(said).struct.unnest(),
+        )
+        .group_by("day", "endpoint")
+        .agg(
+            pl.len().cast(pl.Int64).alias("request_count"),
+            (pl.col("status_code") >= 500).sum().cast(pl.Int64).alias("failed_count"),
+            pl.col("response_time_ms").sum().alias("total_ms"),
+            pl.col("response_time_ms").max().alias("longest_ms"),
+        )
+        .sort("endpoint")
+    )
+
+
 def _instants(micros: np.ndarray) -> pl.Series:
     return pl.Series(micros).cast(pl.Datetime("us", "UTC"))
 
