@@ -131,9 +131,10 @@ def test_a_batch_gives_its_events_and_says_for_each_what_it_says_for_all():
             {"event_id": "1"},
             {"event_id": "2", "sent_at": "own", "context": {"os": "own"}},
             7,
+            {"event_name": "of no id"},
         ],
     }
-    first, second, third = read(json.dumps(batch).encode())
+    first, second, third, fourth = read(json.dumps(batch).encode())
     assert first.value == {
         "event_id": "1",
         "sent_at": "2026-01-01T10:00:00Z",
@@ -145,6 +146,7 @@ def test_a_batch_gives_its_events_and_says_for_each_what_it_says_for_all():
         "context": {"app": "x", "os": "own"},
     }
     assert (third.problem, third.raw) == ("not_an_object", b"7")
+    assert fourth.value.keys() == {"event_name", "sent_at", "context"}
     # Replayed from what is kept of it, a record is the same record.
     assert read_again(first.raw, format="json").value == first.value
 

@@ -34,12 +34,12 @@ def file_with_a_long_line(start: bytes, filling: bytes, end: bytes) -> Iterator[
 
 def measure(pieces: Iterator[bytes], **options) -> tuple[list, float, int]:
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     try:
         records = list(read_records(Made(pieces), name="f", **options))
     except Refused as refused:
         records = refused.reason
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return records, seconds, peak
@@ -74,7 +74,7 @@ def test_a_first_line_of_fifty_megabytes_is_no_document():
 
 
 def test_a_cell_that_never_closes_is_found_out_in_bounded_memory():
-    pieces = file_with_a_long_line(b'a,b\n1,"', (b"x," * 99 + b"y\n") * 300, b"")
+    pieces = file_with_a_long_line(b'a,b\n1,"', (b"x," * 4_999 + b"y\n") * 6, b"")
     reason, seconds, peak = measure(pieces, format="csv")
     assert reason == "unclosed_csv_quote"
     assert seconds < 2
