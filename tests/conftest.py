@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -12,8 +13,33 @@ import pytest
 from psycopg import sql
 
 from orchestration.warehouse.connection import connect, sibling_url
-from orchestration.warehouse.embedded import embedded_server
+from orchestration.warehouse.embedded import embedded_server, stop_server
 from orchestration.warehouse.migrations import migrate
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for a server; pytest keeps closing its own to other accounts."""
+    folder = Path(tempfile.mkdtemp(prefix="daybook-tests-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def server_home() -> Iterator[Path]:
+    """A folder for an embedded server of the test's own, stopped at the end."""
+    with temporary_folder() as home:
+        yield home
+        stop_server(home / "postgres")
+
+
+@pytest.fixture(scope="module")
+def shared_server_home() -> Iterator[Path]:
+    """A folder for an embedded server that the tests of a module share."""
+    with temporary_folder() as home:
+        yield home
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +49,11 @@ def server_url() -> Iterator[str]:
     if given:
         yield given
         return
-    folder = Path(tempfile.mkdtemp(prefix="daybook-tests-"))
-    try:
-        with embedded_server(folder / "postgres", durable=False) as server:
-            yield server.url("postgres")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        temporary_folder() as folder,
+        embedded_server(folder / "postgres", durable=False) as server,
+    ):
+        yield server.url("postgres")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -88,7 +88,15 @@ def _stop_if_unused(server: Embedded) -> None:
 def _stop(server: Embedded) -> bool:
     if postmaster(server) is None:
         return False
-    pg_ctl(server, server_account(server.data), *_STOP)
+    try:
+        pg_ctl(server, server_account(server.data), *_STOP)
+    except ServerError:
+        # The watcher may have been quicker.
+        if postmaster(server) is not None:
+            raise
+    if server.folder not in server.socket_folder.parents:
+        with suppress(OSError):
+            server.socket_folder.rmdir()
     return True
 
 

@@ -15,9 +15,8 @@ IS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
-def folder(tmp_path):
-    yield tmp_path / "home" / "postgres"
-    stop_server(tmp_path / "home" / "postgres")
+def folder(server_home):
+    return server_home / "postgres"
 
 
 def ask(server, query, database="postgres"):
@@ -26,8 +25,8 @@ def ask(server, query, database="postgres"):
 
 
 def test_the_server_runs_while_used_and_stops_after_its_last_user(folder):
-    with embedded_server(folder) as first:
-        with embedded_server(folder) as second:
+    with embedded_server(folder, durable=False) as first:
+        with embedded_server(folder, durable=False) as second:
             assert postmaster(first) == postmaster(second)
         assert postmaster(first) is not None
         assert ask(first, "select 1") == 1
@@ -35,19 +34,19 @@ def test_the_server_runs_while_used_and_stops_after_its_last_user(folder):
 
 
 def test_what_was_committed_is_there_at_the_next_start_on_the_same_port(folder):
-    with embedded_server(folder) as server:
+    with embedded_server(folder, durable=False) as server:
         url = server.url()
         with connect(server.url("postgres"), application_name="tests") as connection:
             connection.execute("create table kept as select 7 as number")
-    with embedded_server(folder) as server:
+    with embedded_server(folder, durable=False) as server:
         assert ask(server, "select number from kept") == 7
         assert server.url() == url
 
 
 def test_a_server_that_shall_be_kept_outlives_its_users_until_it_is_stopped(folder):
-    with embedded_server(folder, keep_running=True) as server:
+    with embedded_server(folder, keep_running=True, durable=False) as server:
         pid = postmaster(server).pid
-    with embedded_server(folder):
+    with embedded_server(folder, durable=False):
         assert postmaster(server).pid == pid
     assert postmaster(server).pid == pid
     assert stop_server(folder) is True
@@ -56,18 +55,21 @@ def test_a_server_that_shall_be_kept_outlives_its_users_until_it_is_stopped(fold
 
 
 def test_the_server_stops_although_its_command_failed(folder):
-    with pytest.raises(ZeroDivisionError), embedded_server(folder) as server:
+    with (
+        pytest.raises(ZeroDivisionError),
+        embedded_server(folder, durable=False) as server,
+    ):
         raise ZeroDivisionError
     assert postmaster(server) is None
 
 
 def test_a_port_that_was_taken_meanwhile_is_replaced(folder):
-    with embedded_server(folder) as server:
+    with embedded_server(folder, durable=False) as server:
         taken = int(server.port_file.read_text())
     with socket.socket() as other:
         other.bind(("127.0.0.1", taken))
         other.listen()
-        with embedded_server(folder) as server:
+        with embedded_server(folder, durable=False) as server:
             assert int(server.port_file.read_text()) != taken
             assert ask(server, "select 1") == 1
 
@@ -93,8 +95,8 @@ def test_the_server_runs_with_our_settings(durable_server, setting, value):
 
 
 @pytest.fixture(scope="module")
-def durable_server(tmp_path_factory):
-    with embedded_server(tmp_path_factory.mktemp("durable") / "postgres") as server:
+def durable_server(shared_server_home):
+    with embedded_server(shared_server_home / "postgres") as server:
         yield server
 
 
@@ -131,10 +133,10 @@ def test_the_server_never_runs_as_root(durable_server):
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root starts it as another account")
-def test_root_lets_the_account_through_closed_folders_and_nobody_else(tmp_path):
-    closed = tmp_path / "closed"
+def test_root_lets_the_account_through_closed_folders_and_nobody_else(server_home):
+    closed = server_home / "closed"
     closed.mkdir(mode=0o700)
-    with embedded_server(closed / "home" / "postgres") as server:
+    with embedded_server(closed / "home" / "postgres", durable=False) as server:
         assert ask(server, "select 1") == 1
     assert stat.S_IMODE(closed.stat().st_mode) & 0o067 == 0
     entries = os.getxattr(closed, "system.posix_acl_access")
@@ -144,12 +146,12 @@ def test_root_lets_the_account_through_closed_folders_and_nobody_else(tmp_path):
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root starts it as another account")
-def test_a_folder_that_cannot_be_opened_is_named_with_what_to_do(tmp_path, monkeypatch):
+def test_a_folder_that_stays_closed_is_named_with_what_to_do(server_home, monkeypatch):
     def refuse(*_):
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(os, "setxattr", refuse)
-    closed = tmp_path / "closed"
+    closed = server_home / "closed"
     closed.mkdir(mode=0o700)
     with (
         pytest.raises(ServerError, match="Set DAYBOOK_HOME"),
@@ -159,26 +161,26 @@ def test_a_folder_that_cannot_be_opened_is_named_with_what_to_do(tmp_path, monke
 
 
 def test_data_of_another_major_version_is_refused(folder):
-    with embedded_server(folder) as server:
+    with embedded_server(folder, durable=False) as server:
         pass
     (server.data / "PG_VERSION").write_text("17\n")
     with (
         pytest.raises(ServerError, match="made by Postgres 17"),
-        embedded_server(folder),
+        embedded_server(folder, durable=False),
     ):
         pass
 
 
-def test_a_path_too_long_for_a_socket_works(tmp_path):
-    folder = tmp_path / ("long" * 20) / "with a space" / "postgres"
-    with embedded_server(folder) as server:
+def test_a_path_too_long_for_a_socket_works(server_home):
+    folder = server_home / ("long" * 20) / "with a space" / "postgres"
+    with embedded_server(folder, durable=False) as server:
         assert ask(server, "select 1") == 1
-        assert not str(server.socket_folder).startswith(str(tmp_path))
+        assert not str(server.socket_folder).startswith(str(server_home))
 
 
-def test_no_process_is_left_behind(tmp_path):
+def test_no_process_is_left_behind(server_home):
     before = {process.pid for process in psutil.Process().children()}
-    with embedded_server(tmp_path / "postgres"):
+    with embedded_server(server_home / "postgres", durable=False):
         pass
     left = [
         process

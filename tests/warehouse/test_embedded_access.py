@@ -10,8 +10,8 @@ from orchestration.warehouse.server import bi_url, stop_warehouse, warehouse
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory):
-    settings = read_settings({"DAYBOOK_HOME": str(tmp_path_factory.mktemp("home"))})
+def installation(shared_server_home):
+    settings = read_settings({"DAYBOOK_HOME": str(shared_server_home)})
     with warehouse(settings) as url:
         yield settings, url
     stop_warehouse(settings)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from orchestration.warehouse.connection import connect
-from orchestration.warehouse.embedded import embedded_server, stop_server
+from orchestration.warehouse.embedded import embedded_server
 from orchestration.warehouse.postmaster import Embedded, postmaster
 
 # Says when its server is up, then uses it until its input ends.
@@ -26,11 +26,8 @@ with embedded_server(Path(sys.argv[1])) as server:
 
 
 @pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "postgres"
-    yield folder
-    with suppress(Exception):
-        stop_server(folder)
+def folder(server_home):
+    return server_home / "postgres"
 
 
 @pytest.fixture
@@ -167,8 +164,8 @@ def test_a_killed_initdb_leaves_nothing_that_blocks(folder):
         assert postmaster(server) is not None
 
 
-def test_a_full_disk_is_named_as_the_reason(tmp_path):
-    small = tmp_path / "small"
+def test_a_full_disk_is_named_as_the_reason(server_home):
+    small = server_home / "small"
     small.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(small)],

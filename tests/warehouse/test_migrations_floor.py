@@ -16,12 +16,11 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def floor(tmp_path_factory):
+def floor(shared_server_home):
     """The URL of a Postgres 15, the oldest that is supported."""
-    folder = tmp_path_factory.mktemp("floor")
-    data = folder / "data"
+    data = shared_server_home / "data"
     account = server_account(data)
-    grant_passage(folder, account)
+    grant_passage(shared_server_home, account)
     data.mkdir(mode=0o700)
     account.own(data)
 
