@@ -23,11 +23,3 @@
         32
     )
 {%- endmacro %}
-
-{# The person behind a user id, or behind a device that nobody owns (MECHANICS 6). #}
-{% macro person_id(user_id, device_id) -%}
-    case
-        when {{ user_id }} is not null then {{ hashed_key(["'user'", user_id]) }}
-        else {{ hashed_key(["'device'", device_id]) }}
-    end
-{%- endmacro %}

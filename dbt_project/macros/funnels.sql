@@ -10,7 +10,7 @@
             count(source_sequence) over moment = count(*) over moment
             and min(source) over moment = max(source) over moment as is_sequenced
         from matched
-        window moment as (partition by funnel_id, person_id, occurred_at)
+        window moment as (partition by funnel_id, person_key, occurred_at)
 
     ),
 
@@ -19,7 +19,7 @@
         select
             *,
             row_number() over (
-                partition by funnel_id, person_id
+                partition by funnel_id, person_key
                 order by
                     occurred_at,
                     case when is_sequenced then source_sequence end,
@@ -50,7 +50,7 @@
         select
             *,
             min(position) filter (where is_end) over (
-                partition by funnel_id, person_id, pair
+                partition by funnel_id, person_key, pair
                 order by position desc
                 rows between unbounded preceding and 1 preceding
             ) as next_position
@@ -63,7 +63,7 @@
 
         select
             starts.funnel_id,
-            starts.person_id,
+            starts.person_key,
             starts.position,
             case
                 when (ends.source, ends.event_id) = (starts.source, starts.event_id)
@@ -74,7 +74,7 @@
         inner join linked as ends
             on
                 ends.funnel_id = starts.funnel_id
-                and ends.person_id = starts.person_id
+                and ends.person_key = starts.person_key
                 and ends.pair = starts.pair
                 and ends.position = starts.next_position
                 and ends.is_end
@@ -86,7 +86,7 @@
 
         select
             funnel_id,
-            person_id,
+            person_key,
             occurred_on as entered_on,
             occurred_at as entered_at,
             position as entry_position,
@@ -101,7 +101,7 @@
 
         select
             walks.funnel_id,
-            walks.person_id,
+            walks.person_key,
             walks.entered_on,
             walks.entered_at,
             walks.entry_position,
@@ -110,11 +110,11 @@
             walks.positions || numbered.position,
             walks.window_hours
         from walks
-        inner join links using (funnel_id, person_id, position)
+        inner join links using (funnel_id, person_key, position)
         inner join numbered
             on
                 numbered.funnel_id = links.funnel_id
-                and numbered.person_id = links.person_id
+                and numbered.person_key = links.person_key
                 and numbered.position = links.next_position
         where
             numbered.occurred_at

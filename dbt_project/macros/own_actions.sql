@@ -1,19 +1,18 @@
 {# What people did in the app themselves; it makes them active without any event. #}
 {% macro own_actions() -%}
+    {%- set actions = {
+        'stg_app__bookings': ['user_id', 'requested_at'],
+        'stg_app__reviews': ['user_id', 'created_at'],
+        'stg_app__messages': ['sender_id', 'sent_at'],
+    } -%}
+    {%- for relation, (user_id, instant) in actions.items() %}
     select
-        user_id,
-        {{ reporting_day('requested_at') }} as day
-    from {{ ref('stg_app__bookings') }}
-    union all
-    select
-        user_id,
-        {{ reporting_day('created_at') }} as day
-    from {{ ref('stg_app__reviews') }}
-    where user_id is not null
-    union all
-    select
-        sender_id as user_id,
-        {{ reporting_day('sent_at') }} as day
-    from {{ ref('stg_app__messages') }}
-    where sender_id is not null
+        {{ reporting_day(instant) }} as day,
+        {{ person_key(user_id, 'null') }} as person_key,
+        true as is_interactive,
+        'operation' as counted_class
+    from {{ ref(relation) }}
+    where {{ user_id }} is not null
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}

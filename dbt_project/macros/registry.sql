@@ -7,7 +7,7 @@
 {%- endmacro %}
 
 {# Every compiled predicate over events, as rows of VALUES beside one event: what it is
-   part of, and whether it holds. A typed row that never holds stands in for none. #}
+   part of, and whether it holds. The first row is that of exposures, which need none. #}
 {% macro event_predicates() -%}
     {%- set predicates = registry_rows(
         "select 'funnel' as kind, funnel_id as id, step_index as part, predicate_sql "
@@ -17,7 +17,14 @@
         "from registry.experiment_metrics "
         "order by 1, 2, 3"
     ) -%}
-    (null::text, null::text, null::integer, false)
+    (
+        'exposure'::text,
+        properties ->> 'experiment_id',
+        0,
+        event_name = 'experiment_exposure'
+        and jsonb_typeof(properties -> 'experiment_id') = 'string'
+        and jsonb_typeof(properties -> 'variant') = 'string'
+    )
     {%- for predicate in predicates %},
     (
         '{{ predicate[0] }}',

@@ -1,8 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['day', 'event_name', 'event_class', 'exclusion', 'page_path'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['day', 'event_name', 'event_class', 'exclusion', 'page_path'], 'unique': true},
     ],

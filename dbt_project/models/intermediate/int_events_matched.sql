@@ -1,8 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['occurred_on', 'kind', 'id', 'part', 'source', 'event_id'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['occurred_on', 'kind', 'id', 'part', 'source', 'event_id'], 'unique': true},
     ],
@@ -39,40 +36,12 @@ matched as (
         happened.*,
         predicates.matched_kind as kind,
         predicates.matched_id as id,
-        predicates.matched_part as part,
-        null::text as variant
+        predicates.matched_part as part
     from happened
     cross join lateral (values {{ event_predicates() }}) as predicates (
         matched_kind, matched_id, matched_part, matched_holds
     )
     where predicates.matched_holds
-
-),
-
-exposed as (
-
-    select
-        events.*,
-        'exposure' as kind,
-        properties ->> 'experiment_id' as id,
-        0 as part,
-        properties ->> 'variant' as variant
-    from events
-    where
-        event_name = 'experiment_exposure'
-        and jsonb_typeof(properties -> 'experiment_id') = 'string'
-        and jsonb_typeof(properties -> 'variant') = 'string'
-
-),
-
-found as (
-
-    select * from matched
-    union all
-    select exposed.*
-    from exposed
-    inner join {{ source('registry', 'experiments') }} as experiments
-        on experiments.experiment_id = exposed.id
 
 )
 
@@ -80,7 +49,7 @@ select
     kind,
     id,
     part,
-    variant,
+    case when kind = 'exposure' then properties ->> 'variant' end as variant,
     occurred_on,
     occurred_at,
     source,
@@ -88,4 +57,4 @@ select
     event_id,
     device_id,
     user_id
-from found
+from matched

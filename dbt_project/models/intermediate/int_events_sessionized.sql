@@ -1,8 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['device_id', 'is_excluded', 'started_at'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['device_id', 'started_at', 'is_excluded'], 'unique': true},
         {'columns': ['started_on']},

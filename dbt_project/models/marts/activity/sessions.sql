@@ -1,8 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['device_id', 'started_at'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['device_id', 'started_at'], 'unique': true},
         {'columns': ['session_id'], 'unique': true},

@@ -1,8 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['experiment_id', 'metric_name', 'variant', 'exposed_on'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['experiment_id', 'metric_name', 'variant', 'exposed_on'], 'unique': true},
     ],
@@ -30,7 +27,7 @@ converted as (
         on
             owned.id = exposures.experiment_id
             and owned.part = metrics.metric_index
-            and owned.person_id = exposures.person_id
+            and {{ person_id('owned.person_key') }} = exposures.person_id
             and owned.occurred_at > exposures.exposed_at
             and owned.occurred_at <= coalesce(
                 exposures.exposed_at + make_interval(hours => metrics.within_hours),

@@ -1,8 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['experiment_id', 'person_id'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['experiment_id', 'person_id'], 'unique': true},
         {'columns': ['exposed_on']},
@@ -20,14 +17,14 @@ owned as (
 counted as (
 
     select
-        owned.person_id,
+        {{ person_id('owned.person_key') }} as person_id,
         owned.occurred_on,
         owned.occurred_at,
         experiments.experiment_id,
         arms.variant,
         arms.is_control,
         row_number() over (
-            partition by experiments.experiment_id, owned.person_id
+            partition by experiments.experiment_id, owned.person_key
             order by {{ event_order() }}
         ) as position,
         min(arms.arm_index) over unit <> max(arms.arm_index) over unit as is_multi_arm
@@ -41,7 +38,7 @@ counted as (
         on
             arms.experiment_id = experiments.experiment_id
             and arms.variant = owned.variant
-    window unit as (partition by experiments.experiment_id, owned.person_id)
+    window unit as (partition by experiments.experiment_id, owned.person_key)
 
 )
 

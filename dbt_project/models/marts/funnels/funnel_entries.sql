@@ -2,10 +2,7 @@
 {%- set window_days = funnel_window_days() -%}
 
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['funnel_id', 'person_id', 'entered_on'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['funnel_id', 'person_id', 'entered_on'], 'unique': true},
         {'columns': ['entered_on']},
@@ -42,7 +39,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by funnel_id, person_id, entered_on, entry_position
+            partition by funnel_id, person_key, entered_on, entry_position
             order by cardinality(positions) desc
         ) as depth_rank
     from walks
@@ -51,21 +48,21 @@ ranked as (
 
 best as (
 
-    select distinct on (funnel_id, person_id, entered_on)
+    select distinct on (funnel_id, person_key, entered_on)
         *,
         max(entered_at) over (
-            partition by funnel_id, person_id, entered_on
+            partition by funnel_id, person_key, entered_on
         ) as last_entered_at
     from ranked
     where depth_rank = 1
     order by
-        funnel_id, person_id, entered_on, cardinality(positions) desc, entry_position
+        funnel_id, person_key, entered_on, cardinality(positions) desc, entry_position
 
 )
 
 select
     funnel_id,
-    person_id,
+    {{ person_id('person_key') }} as person_id,
     entered_on,
     entered_at,
     cardinality(positions) as deepest_step,

@@ -1,8 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['funnel_id', 'entered_on', 'step_index'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['funnel_id', 'entered_on', 'step_index'], 'unique': true},
     ],

@@ -1,8 +1,5 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['day'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[{'columns': ['day'], 'unique': true}],
 ) }}
 

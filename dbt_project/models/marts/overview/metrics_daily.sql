@@ -3,10 +3,7 @@
 ] -%}
 
 {{ config(
-    materialized='incremental',
-    incremental_strategy='replace_changed',
     unique_key=['day', 'metric_id', 'dimension', 'dimension_value'],
-    post_hook='{{ record_rebuilt() }}',
     indexes=[
         {'columns': ['day', 'metric_id', 'dimension', 'dimension_value'], 'unique': true},
         {'columns': ['metric_id', 'day']},
@@ -17,15 +14,15 @@ with
 
 measured as (
 
-    select * from {{ ref('int_persons_measured') }}
+    select * from {{ ref('persons_measured') }}
     union all
-    select * from {{ ref('int_sessions_measured') }}
+    select * from {{ ref('sessions_measured') }}
     union all
-    select * from {{ ref('int_events_measured') }}
+    select * from {{ ref('events_measured') }}
     union all
-    select * from {{ ref('int_pages_measured') }}
+    select * from {{ ref('pages_measured') }}
     union all
-    select * from {{ ref('int_operations_measured') }}
+    select * from {{ ref('operations_measured') }}
 
 ),
 

@@ -2,7 +2,8 @@
 
 with
 
-requests as (
+-- What happened once counts 1; money by cash date, a refund negative on its own date.
+facts as (
 
     select
         {{ reporting_day('requested_at') }} as day,
@@ -14,66 +15,43 @@ requests as (
     union all
 
     select
-        {{ reporting_day('registered_at') }} as day,
-        'new_users' as metric_id,
-        'all' as currency,
-        1 as amount
+        {{ reporting_day('registered_at') }},
+        'new_users',
+        'all',
+        1
     from {{ ref('stg_app__persons') }}
 
-),
-
-decisions as (
+    union all
 
     select
-        {{ reporting_day('entered_at') }} as day,
-        case state
-            when 'accepted' then 'accepted_bookings'
-            else 'completed_bookings'
-        end as metric_id,
-        'all' as currency,
-        1 as amount
+        {{ reporting_day('entered_at') }},
+        state || '_bookings',
+        'all',
+        1
     from {{ ref('stg_app__booking_states') }}
     where state in ('accepted', 'completed')
 
-),
-
--- Revenue by cash date: a refund is a negative on its own date.
-cash as (
+    union all
 
     select
-        {{ reporting_day('paid_at') }} as day,
-        'revenue' as metric_id,
+        {{ reporting_day('paid_at') }},
+        money.metric_id,
         currency,
-        amount_minor as amount
+        amount_minor
     from {{ ref('stg_app__payments') }}
+    cross join (values ('revenue'), ('net_revenue')) as money (metric_id)
     where paid_at is not null and state not in ('failed', 'pending')
 
     union all
 
     select
-        {{ reporting_day('refunded_at') }} as day,
-        'refunds' as metric_id,
+        {{ reporting_day('refunded_at') }},
+        money.metric_id,
         currency,
-        -amount_minor as amount
+        -amount_minor
     from {{ ref('stg_app__refunds') }}
+    cross join (values ('refunds'), ('net_revenue')) as money (metric_id)
     where state is null or state not in ('failed', 'pending')
-
-),
-
-facts as (
-
-    select * from requests
-    union all
-    select * from decisions
-    union all
-    select * from cash
-    union all
-    select
-        day,
-        'net_revenue' as metric_id,
-        currency,
-        amount
-    from cash
 
 )
 
@@ -85,5 +63,4 @@ select
     sum(amount)::numeric as numerator,
     null::numeric as denominator
 from facts
-where day is not null
 group by day, metric_id, currency

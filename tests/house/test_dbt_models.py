@@ -1,0 +1,196 @@
+"""The rules of the dbt project: layers, words, and what every model must say."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from dbt.cli.main import dbtRunner
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+
+READS = {
+    "staging": {"raw"},
+    "intermediate": {"staging", "intermediate", "identity", "registry"},
+    "marts": {"staging", "intermediate", "marts", "identity", "registry"},
+}
+PII = {"none", "pseudonym", "possible"}
+REBUILDS = {"full", "days", "extents", "keys"}
+PREPARED = {"raw.events", "identity.device_owners"}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """The project as dbt reads it, without any database."""
+    target = str(tmp_path_factory.mktemp("dbt"))
+    # The settings of other tests must not decide whether the project parses.
+    kept = {name: value for name, value in os.environ.items() if "DBT" in name}
+    for name in kept:
+        del os.environ[name]
+    try:
+        result = dbtRunner().invoke(
+            [
+                *("parse", "--quiet", "--no-partial-parse"),
+                *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+                *("--target-path", target, "--log-path", target),
+            ]
+        )
+    finally:
+        os.environ.update(kept)
+    assert result.success, result.exception
+    return result.result
+
+
+def models(manifest):
+    return [
+        node for node in manifest.nodes.values() if str(node.resource_type) == "model"
+    ]
+
+
+def parents(manifest, node):
+    known = {**manifest.nodes, **manifest.sources}
+    return [known[key] for key in node.depends_on.nodes]
+
+
+def test_a_model_reads_only_the_layers_below(manifest):
+    wrong = [
+        f"{node.name} reads {parent.schema}.{parent.name}"
+        for node in models(manifest)
+        for parent in parents(manifest, node)
+        if parent.schema not in READS[node.schema]
+    ]
+    assert wrong == []
+
+
+def test_no_dbt_view_reads_a_dbt_view(manifest):
+    views = {
+        node.unique_id
+        for node in models(manifest)
+        if node.config.materialized == "view"
+    }
+    wrong = [
+        node.name
+        for node in models(manifest)
+        if node.unique_id in views and views & set(node.depends_on.nodes)
+    ]
+    assert wrong == []
+
+
+def test_folder_and_schema_are_one_word(manifest):
+    wrong = [node.name for node in models(manifest) if node.fqn[1] != node.schema]
+    assert wrong == []
+
+
+def test_every_model_says_what_a_row_is_and_every_column_what_it_holds(manifest):
+    wrong = [
+        node.name
+        for node in models(manifest)
+        if not node.description.startswith("One row per ") or not node.columns
+    ]
+    wrong += [
+        f"{node.name}.{column.name}"
+        for node in models(manifest)
+        for column in node.columns.values()
+        if not column.description or column.config.meta.get("pii") not in PII
+    ]
+    assert wrong == []
+
+
+def test_every_identifier_of_a_person_is_classified(manifest):
+    personal = re.compile(r"(^|_)(person|user|device|sender|recipient)_id$|_hash$")
+    wrong = [
+        f"{node.name}.{column.name}"
+        for node in models(manifest)
+        for column in node.columns.values()
+        if personal.search(column.name)
+        and column.name != "payload_hash"
+        and column.config.meta["pii"] != "pseudonym"
+    ]
+    assert wrong == []
+
+
+def test_tables_are_under_contract_with_a_purpose(manifest):
+    tables = [
+        node
+        for node in models(manifest)
+        if node.config.materialized in {"table", "incremental"}
+    ]
+    wrong = [
+        node.name
+        for node in tables
+        if not node.config.contract.enforced
+        or node.config.on_schema_change != "fail"
+        or node.config.meta.get("purpose") != "analytics"
+    ]
+    assert wrong == []
+
+
+def test_incremental_models_say_what_they_replace_and_after_whom(manifest):
+    names = {node.name for node in models(manifest)} | PREPARED
+    wrong = []
+    for node in models(manifest):
+        if node.config.materialized != "incremental":
+            continue
+        meta = node.config.meta
+        well_said = (
+            node.config.incremental_strategy == "replace_changed"
+            and meta.get("rebuild") in REBUILDS
+            and meta.get("day") in node.columns
+            and set(node.config.unique_key) <= set(node.columns)
+            and (meta["rebuild"] != "days" or set(meta["parents"]) <= names)
+        )
+        if not well_said:
+            wrong.append(node.name)
+    assert wrong == []
+
+
+def test_models_that_read_events_or_their_kin_are_incremental(manifest):
+    growing = {
+        "stg_events__events",
+        "int_events_sessionized",
+        "int_events_matched",
+        "sessions",
+        "person_days",
+        "funnel_entries",
+        "experiment_exposures",
+    }
+    wrong = [
+        node.name
+        for node in models(manifest)
+        if growing & {parent.name for parent in parents(manifest, node)}
+        and node.config.materialized not in {"incremental", "ephemeral"}
+    ]
+    assert wrong == []
+
+
+def test_the_key_of_a_published_mart_is_a_set_of_its_columns(manifest):
+    wrong = [
+        node.name
+        for node in models(manifest)
+        if node.schema == "marts"
+        and node.config.materialized != "ephemeral"
+        and not set(node.config.meta["published"]["key"]) <= set(node.columns)
+    ]
+    assert wrong == []
+
+
+def test_models_never_ask_for_the_time():
+    wrong = []
+    for path in sorted(PROJECT.glob("models/**/*.sql")):
+        text = path.read_text()
+        if re.search(r"\b(now\(|current_(date|timestamp)|clock_timestamp)", text):
+            wrong.append(f"{path.name} asks for the time")
+    assert wrong == []
+
+
+def test_a_day_that_is_no_date_never_reaches_sql(tmp_path, capfd):
+    inline = "select {{ is_one_of_days('day', [\"2026-01-01' or '1\"]) }}"
+    result = dbtRunner().invoke(
+        [
+            *("compile", "--no-introspect", "--no-populate-cache", "--inline", inline),
+            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+            *("--target-path", str(tmp_path), "--log-path", str(tmp_path)),
+        ]
+    )
+    assert not result.success
+    assert "a day is written yyyy-mm-dd" in capfd.readouterr().out
