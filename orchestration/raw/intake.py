@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import BinaryIO, cast
 
 from orchestration.raw.groups import ReadFile
 from orchestration.raw.landing import LandingFile, LandingStore, LandingStream
@@ -71,7 +72,9 @@ class Intake:
         """
         with ExitStack() as stack:
             stream = stack.enter_context(self.store.open(file))
-            reader = read_records(stream, name=file.uri, format=self.format)
+            reader = read_records(
+                cast("BinaryIO", stream), name=file.uri, format=self.format
+            )
             normalizer = self.normalizer(file)
             chunks = _chunks(reader)
             records, is_whole = next(chunks, ([], True))

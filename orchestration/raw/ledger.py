@@ -168,15 +168,15 @@ def open_load(
     file_name: str | None = None,
 ) -> int:
     """Insert a ledger row that is not a file: a replay, a purge and so on."""
-    row = connection.execute(
+    [(load_id,)] = connection.execute(
         """
         insert into ops.loads (kind, source, file_name, reason, started_at)
         values (%s, %s, %s, %s, now())
         returning load_id
         """,
         (kind, source, file_name, reason),
-    ).fetchone()
-    return row[0]
+    ).fetchall()
+    return load_id
 
 
 def close_loads(connection: psycopg.Connection, counts: Mapping[int, Counts]) -> None:

@@ -137,7 +137,9 @@ def find_unloaded(
     found: list[str] = []
     with connect(url, application_name="daybook scan") as connection:
         for name, source in load_sources(settings.registry_dir / "sources").items():
-            files = {FileSeen(*file[:4]): file for file in store.list(source.path).files}
+            files = {
+                FileSeen(*file[:4]): file for file in store.list(source.path).files
+            }
             scan = compare_with_ledger(connection, name, files)
             found += [
                 f"{name}/{seen.uri}"
@@ -192,9 +194,9 @@ def _retention_floor(registry: Path, today: date) -> date | None:
 
 
 def _registry_version(connection: psycopg.Connection) -> int | None:
-    (version,) = connection.execute(
+    [(version,)] = connection.execute(
         "select max(registry_version) from registry.versions"
-    ).fetchone()
+    ).fetchall()
     return version
 
 
@@ -204,7 +206,7 @@ def _row_allowance(
     """Return how many rows a source may still bring on the day of the load."""
     if source.daily_row_quota is None:
         return None
-    (taken,) = connection.execute(
+    [(taken,)] = connection.execute(
         """
         select coalesce(sum(accepted_count), 0)::bigint
         from ops.loads
@@ -215,5 +217,5 @@ def _row_allowance(
             = (%s::timestamptz at time zone 'utc')::date
         """,
         (source.name, now),
-    ).fetchone()
+    ).fetchall()
     return max(0, source.daily_row_quota - taken)

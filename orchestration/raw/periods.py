@@ -53,8 +53,7 @@ def periods_named(
     depth = pattern.count("/") + 1
     found = set()
     for name in names:
-        match = expression.fullmatch("/".join(name.split("/")[-depth:]))
-        start = match and _start(match)
+        start = _start(expression.fullmatch("/".join(name.split("/")[-depth:])))
         if start:
             found.add(_period(start, cadence, zone))
     return found
@@ -63,8 +62,8 @@ def periods_named(
 def period_of_folder(folder: str, *, zone: ZoneInfo) -> Period | None:
     """Return the day or hour that a folder such as `2026/01/05` is named for."""
     match = _FOLDER.search(folder.rstrip("/"))
-    start = match and _start(match)
-    if not start:
+    start = _start(match)
+    if match is None or start is None:
         return None
     return _period(start, "hour" if match["hour"] else "day", zone)
 
@@ -97,11 +96,18 @@ def _expression(token: str) -> str:
     return _DIRECTIVES.get(token, re.escape(token))
 
 
-def _start(match: re.Match[str]) -> datetime | None:
+def _start(match: re.Match[str] | None) -> datetime | None:
+    if match is None:
+        return None
     parts = {name: int(text) for name, text in match.groupdict().items() if text}
     try:
-        return datetime(**{"month": 1, "day": 1, **parts})  # noqa: DTZ001
-    except (TypeError, ValueError):
+        return datetime(  # noqa: DTZ001  a time of the wall clock of a zone
+            parts["year"],
+            parts.get("month", 1),
+            parts.get("day", 1),
+            parts.get("hour", 0),
+        )
+    except (KeyError, ValueError):
         return None
 
 

@@ -80,7 +80,7 @@ def _record(
     connection: psycopg.Connection, day: date, *, reason: str, is_frozen: bool
 ) -> int:
     """Write a ledger row per source whose rows go, and what the day lost."""
-    (removed,) = connection.execute(
+    [(removed,)] = connection.execute(
         """
         with held as (
             select loads.source, touched.event_name, sum(touched.row_change) as rows
@@ -116,5 +116,5 @@ def _record(
             "reason": f"{day.isoformat()}: {reason}",
             "settled_by": FROZEN if is_frozen else None,
         },
-    ).fetchone()
+    ).fetchall()
     return removed

@@ -64,11 +64,11 @@ def move_watermark(
     rule, through = _rule_and_instant(connection, source, state)
     if through is not None:
         connection.execute(_MOVE, (source.name, through, rule))
-    row = connection.execute(
+    rows = connection.execute(
         "select data_complete_through from ops.watermarks where source = %s",
         (source.name,),
-    ).fetchone()
-    return row and row[0]
+    ).fetchall()
+    return rows[0][0] if rows else None
 
 
 def missing_periods(

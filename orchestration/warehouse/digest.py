@@ -1,7 +1,7 @@
 """Digests of tables: equal exactly when two tables hold the same rows."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -52,7 +52,7 @@ def digest_table(
     table: str,
     *,
     ignoring: Collection[str] = (),
-    where: str = "true",
+    where: LiteralString = "true",
 ) -> Digest:
     """Digest the rows of a table, whatever order they are stored or were loaded in.
 
@@ -64,7 +64,7 @@ def digest_table(
         Qualified name of a table or view, such as `raw.events`.
     ignoring : collection of str
         Columns that may differ, such as `load_id`.
-    where : str
+    where : literal str
         An SQL condition on the rows, written in code and never by a user.
     """
     columns = [name for name in _columns(connection, table) if name not in ignoring]
@@ -80,7 +80,8 @@ def digest_table(
     with connection.transaction():
         for setting, value in _PRINTING.items():
             connection.execute("select set_config(%s, %s, true)", (setting, value))
-        return Digest(*connection.execute(statement).fetchone())
+        [digest] = connection.execute(statement).fetchall()
+    return Digest(*digest)
 
 
 def _columns(connection: psycopg.Connection, table: str) -> list[str]:
