@@ -5,12 +5,12 @@ as a whole raises `Refused`, at the start or anywhere on the way.
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from orchestration.raw.formats.access_log import parse_line, read_access_log
 from orchestration.raw.formats.compression import (
     Readable,
     Replayed,
+    Seekable,
     compression_of,
     decompressed,
 )
@@ -55,7 +55,7 @@ class RecordReader:
 
     def __init__(
         self,
-        stream: BinaryIO,
+        stream: Seekable,
         *,
         name: str,
         format: str = "auto",  # noqa: A002  the word that sources use
@@ -116,7 +116,7 @@ class RecordReader:
 
 
 def read_records(
-    stream: BinaryIO,
+    stream: Seekable,
     *,
     name: str,
     format: str = "auto",  # noqa: A002  the word that sources use
@@ -157,7 +157,7 @@ def read_again(raw: bytes, *, format: str) -> Record:  # noqa: A002
     return record._replace(value=unpacked(value))
 
 
-def _rows(stream: BinaryIO) -> Iterator[Record]:
+def _rows(stream: Seekable) -> Iterator[Record]:
     # Arrow takes half a second to import, which only Parquet should pay.
     from orchestration.raw.formats.parquet import read_parquet  # noqa: PLC0415
 

@@ -58,8 +58,7 @@ def guarded(doing: str) -> Iterator[None]:
         raise LandingFileGone(msg) from None
     except Exception as error:  # noqa: BLE001  every store raises its own kinds
         # Only the kind is told: messages of stores hold names, keys and signed URLs.
-        kind = os.strerror(error.errno) if _has_errno(error) else type(error).__name__
-        msg = f"could not {doing} the landing store: {kind}"
+        msg = f"could not {doing} the landing store: {_kind(error)}"
         raise LandingUnreachable(msg) from None
 
 
@@ -221,5 +220,7 @@ def _instant(moment: object) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _has_errno(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno is not None
+def _kind(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    return type(error).__name__

@@ -31,6 +31,14 @@ class Readable(Protocol):
         ...
 
 
+class Seekable(Readable, Protocol):
+    """A file: what Parquet needs, whose table of contents stands at the end."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place in the file."""
+        ...
+
+
 class Replayed:
     """A stream whose first bytes were read already, and are given again."""
 

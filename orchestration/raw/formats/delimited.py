@@ -60,8 +60,9 @@ def header_of(raw: bytes) -> tuple[list[str], str]:
     except UnicodeDecodeError:
         raise Refused("unreadable_csv_header") from None
     delimiter = _delimiter(raw.partition(b"\n")[0])
-    names = _cells(text, delimiter)
-    if names is None or not all(names) or len(set(names)) < len(names):
+    cells = _cells(text, delimiter) or [None]
+    names = [name for name in cells if name]
+    if len(set(names)) < len(cells):
         raise Refused("unreadable_csv_header")
     return names, delimiter
 
@@ -79,7 +80,7 @@ def _record(row: _Row, names: list[str], delimiter: str) -> Record:
         return Record(line, offset, raw, None, "csv_quoting")
     if len(cells) != len(names):
         return Record(line, offset, raw, None, "csv_column_count")
-    value = dict(zip(names, cells, strict=True))
+    value: dict[str, object] = dict(zip(names, cells, strict=True))
     return Record(line, offset, encode(value), unpacked(value), None)
 
 

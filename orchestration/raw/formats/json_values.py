@@ -66,7 +66,7 @@ def record_of(raw: bytes, *, line: int, offset: int) -> Record:
         value = decode(raw)
     except DECODE_ERRORS as error:
         return Record(line, offset, raw, None, problem_of(error))
-    if value.__class__ is not dict:
+    if not isinstance(value, dict):
         return Record(line, offset, raw, None, "not_an_object")
     return Record(line, offset, raw, value, None)
 

@@ -41,8 +41,8 @@ def _records(block: LineBlock, counts: Counts, batch_key: str) -> Iterator[Recor
                 value = decode(raw)
         except DECODE_ERRORS as error:
             problem = problem_of(error) if raw.strip() else "blank"
-        if value.__class__ is dict:
-            if batch_key in value and value[batch_key].__class__ is list:
+        if isinstance(value, dict):
+            if batch_key in value and isinstance(value[batch_key], list):
                 yield from batch_records(
                     raw, line=line, offset=offset, batch_key=batch_key
                 )

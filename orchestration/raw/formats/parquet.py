@@ -5,12 +5,12 @@ by Polars at a third of the cost of building dictionaries from columns.
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration.raw.formats.compression import Seekable
 from orchestration.raw.formats.json_values import decode
 from orchestration.raw.formats.properties import unpacked
 from orchestration.raw.formats.refusals import (
@@ -25,7 +25,7 @@ _BATCH_ROWS = (64, 20_000)
 _BUFFER_SIZE = 1 << 20
 
 
-def read_parquet(stream: BinaryIO) -> Iterator[Record]:
+def read_parquet(stream: Seekable) -> Iterator[Record]:
     """Read the rows of a Parquet file: `line` counts rows, `offset` is one less.
 
     Parquet cannot say that a field is absent, so nulls are left out. NaN has no
@@ -54,7 +54,7 @@ def read_parquet(stream: BinaryIO) -> Iterator[Record]:
             row += 1
 
 
-def _batches(stream: BinaryIO) -> Iterator[pa.RecordBatch]:
+def _batches(stream: Seekable) -> Iterator[pa.RecordBatch]:
     """Give the rows a few megabytes at a time."""
     try:
         file = pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER_SIZE)

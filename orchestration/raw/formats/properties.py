@@ -14,7 +14,7 @@ def unpacked(value: dict[str, object]) -> dict[str, object]:
     Text that is no JSON object is left as it is, for the contract to set aside.
     """
     text = value.get("properties")
-    if text.__class__ is not str:
+    if not isinstance(text, str):
         return value
     if len(text) > SHALLOW_SIZE and is_too_deep(text.encode()):
         return value
@@ -22,6 +22,6 @@ def unpacked(value: dict[str, object]) -> dict[str, object]:
         properties = decode(text)
     except DECODE_ERRORS:
         return value
-    if properties.__class__ is dict:
+    if isinstance(properties, dict):
         value["properties"] = properties
     return value
