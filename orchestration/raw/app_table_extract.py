@@ -64,15 +64,14 @@ class TableExtract:
         same_mapping = known is not None and known.mapping_hash == hash_
         if known is None or not same_mapping or not self.reading.has_changed_at:
             return Progress(hash_, self._read_whole(), now)
-        through = self._read_since(known.extracted_through, overlap)
         deletes = self.reading.mapping.deletes
-        if deletes != "never" and now >= known.swept_at + sweep_every:
-            if deletes == "sweep":
-                self._sweep()
-            else:
-                self._read_whole()
-            return Progress(hash_, through, now)
-        return Progress(hash_, through, known.swept_at)
+        is_due = deletes != "never" and now >= known.swept_at + sweep_every
+        if is_due and deletes == "reread":
+            return Progress(hash_, self._read_whole(), now)
+        through = self._read_since(known.extracted_through, overlap)
+        if is_due:
+            self._sweep()
+        return Progress(hash_, through, now if is_due else known.swept_at)
 
     def _read_whole(self) -> datetime | None:
         self.report.was_read_whole = True

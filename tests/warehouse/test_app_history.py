@@ -1,6 +1,7 @@
 """Whatever an app does, its history has no overlaps and its present is the app's."""
 
 import random
+from datetime import timedelta
 
 import pytest
 
@@ -164,3 +165,28 @@ def test_a_version_begins_when_its_stamp_says(database, connection, app, tmp_pat
         "inner join raw.app_availability as other on one.valid_to = other.valid_from",
     )
     assert joined == [(1,)]
+
+
+def test_a_source_whose_clock_went_back_keeps_the_order(
+    database, connection, app, tmp_path
+):
+    entry = read_mapping(tmp_path)
+    slot = "(default, 1, '2026-01-01Z', '2026-01-02Z', now())"
+    run(app, f"insert into slots values {slot}")
+    extract(database, app, entry)
+    connection.execute(
+        "update raw.app_availability set valid_from = now() + interval '1 day'"
+    )
+    connection.commit()
+    run(app, "update slots set provider_id = 2, updated_at = now()")
+    extract(database, app, entry)
+    run(app, "delete from slots")
+    extract(database, app, entry, sweep=True)
+    found = rows(
+        connection,
+        "select provider_id, valid_to - valid_from from raw.app_availability "
+        "order by valid_from",
+    )
+    moment = timedelta(microseconds=1)
+    assert found == [("1", moment), ("2", moment)]
+    assert rows(connection, OVERLAPS) == [(0,)]
