@@ -169,9 +169,11 @@ _EVERYTHING = """
 # Chains and the 24 h cap as in SEMANTICS 2.2, of devices that ever identified
 # themselves inside their extents: nobody else has evidence.
 _FIND_SESSIONS: tuple[LiteralString, ...] = (
+    # Nobody else analyses a temporary table.
+    "analyze identity_extents",
     """
     create temporary table identity_events on commit drop as
-    with inside as materialized (
+    with inside as (
         select
             events.device_id,
             events.occurred_at,
@@ -179,7 +181,9 @@ _FIND_SESSIONS: tuple[LiteralString, ...] = (
             events.is_interactive,
             events.source,
             events.source_sequence,
-            events.event_id
+            events.event_id,
+            bool_or(events.user_id is not null)
+                over (partition by events.device_id) as is_identified
         from raw.events as events
         inner join identity_extents as extents
             on
@@ -188,13 +192,16 @@ _FIND_SESSIONS: tuple[LiteralString, ...] = (
         where {day_filter} and {is_counted}
     )
 
-    select inside.*
+    select
+        device_id,
+        occurred_at,
+        user_id,
+        is_interactive,
+        source,
+        source_sequence,
+        event_id
     from inside
-    where inside.device_id in (
-        select identified.device_id
-        from inside as identified
-        where identified.user_id is not null
-    )
+    where is_identified
     """,
     "create index on identity_events (device_id, occurred_at) where is_interactive",
     "analyze identity_events",

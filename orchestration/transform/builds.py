@@ -28,6 +28,7 @@ from orchestration.transform.model_hashes import (
     record_models,
 )
 from orchestration.transform.plan import Plan, plan_build
+from orchestration.transform.statistics import analyze_days
 from orchestration.warehouse.stages import begin_stage, end_stage
 
 STAGE = "transform"
@@ -197,10 +198,12 @@ def _prepare(
     require_current(connection, build_id=build_id)
     claim(connection, build_id=build_id)
     write_extents(connection, build_id=build_id)
+    days = build_days(connection, build_id=build_id, timezone=timezone)
+    analyze_days(connection, days)
     identity = prepare_identity(
         connection,
         build_id=build_id,
-        days=build_days(connection, build_id=build_id, timezone=timezone),
+        days=days,
         timezone=timezone,
         is_full=IDENTITY.model in plan.models,
     )

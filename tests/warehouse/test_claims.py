@@ -6,6 +6,7 @@ import pytest
 
 from orchestration.transform.builds import Request, begin_build, finish_build
 from orchestration.transform.plan import plan_build
+from orchestration.transform.statistics import analyze_days
 from orchestration.transform.touch import touch_days
 from orchestration.warehouse.connection import connect
 from tests.warehouse.histories import START, Event, at, load
@@ -140,3 +141,17 @@ def test_a_failed_build_is_news_even_when_nothing_was_touched(database, connecti
     wanted = Request(run_id="test", is_wanted_anyway=True)
     run(database, request=wanted, failure="a model (error)")
     assert "finish what build 2 left (failed)" in plan_build(connection, {}).text()
+
+
+def test_a_day_that_was_just_loaded_has_statistics_when_it_is_built(
+    database, connection
+):
+    load(connection, [Event(f"e{n}", at(seconds=n)) for n in range(30)])
+    build = begin_build(database, request=REQUEST, definitions={})
+    known = connection.execute(
+        "select count(*) from pg_stats where tablename = 'events_20260301'"
+    ).fetchone()
+    connection.commit()
+    assert known > (0,)
+    assert analyze_days(build.connection, build.days) == 0
+    finish_build(build)
