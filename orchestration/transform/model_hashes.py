@@ -8,6 +8,7 @@ below it, since each of those has its parents' hashes in its own.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -134,18 +135,23 @@ def _definition(
     known: Mapping[str, Definition],
     source_hashes: Mapping[str, str],
 ) -> Definition:
+    code = node.get("raw_code") or node.get("checksum", {}).get("checksum")
+    macros = [
+        manifest["macros"][macro]["macro_sql"]
+        for macro in sorted(_macros(node, manifest))
+    ]
+    # A macro that runs a query reads a table without declaring it, so names count too.
+    text = "\n".join([str(code), *macros])
+    declared = set(_sources(node, manifest))
     sources = {
-        name: source_hashes[name]
-        for name in sorted(_sources(node, manifest))
-        if name in source_hashes
+        name: content
+        for name, content in sorted(source_hashes.items())
+        if name in declared or re.search(rf"\b{re.escape(name)}\b", text)
     }
     own_hash = _hash(
         {
-            "code": node.get("raw_code") or node.get("checksum", {}).get("checksum"),
-            "macros": [
-                manifest["macros"][macro]["macro_sql"]
-                for macro in sorted(_macros(node, manifest))
-            ],
+            "code": code,
+            "macros": macros,
             "settings": {key: node["config"].get(key) for key in _SETTINGS},
             "meta": {key: node["config"].get("meta", {}).get(key) for key in _META},
             "columns": _contract(node),
