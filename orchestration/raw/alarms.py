@@ -14,6 +14,7 @@ def raise_alarms(connection: psycopg.Connection, report: SourceReport) -> None:
     """Open the alerts that a scan gives cause for, and resolve those that are over."""
     _refused_files(connection, report)
     _quarantine_share(connection, report)
+    _new_reasons(connection, report)
 
 
 def _refused_files(connection: psycopg.Connection, report: SourceReport) -> None:
@@ -55,3 +56,43 @@ def _quarantine_share(connection: psycopg.Connection, report: SourceReport) -> N
         )
     else:
         resolve_alert(connection, incident=incident)
+
+
+def _new_reasons(connection: psycopg.Connection, report: SourceReport) -> None:
+    """Tell of reasons for which nothing of the source was set aside before."""
+    loads = [file.load_id for file in report.files if file.load_id is not None]
+    if not any(file.counts.quarantined_count for file in report.files):
+        return
+    reasons = connection.execute(
+        """
+        select distinct aside.reason
+        from raw.set_aside as aside
+        where
+            aside.load_id = any(%(loads)s)
+            and aside.outcome = 'quarantined'
+            and exists (
+                select 1
+                from ops.loads as loads
+                where
+                    loads.source = %(source)s
+                    and loads.kind = 'file'
+                    and loads.load_id < %(first)s
+            )
+            and not exists (
+                select 1
+                from raw.set_aside as before
+                where
+                    before.source = %(source)s
+                    and before.reason = aside.reason
+                    and before.load_id < %(first)s
+            )
+        """,
+        {"loads": loads, "source": report.source, "first": min(loads)},
+    )
+    for (reason,) in reasons.fetchall():
+        open_alert(
+            connection,
+            incident=f"quarantine_reason:{report.source}:{reason}",
+            severity="info",
+            message=f"{report.source} sends records quarantined as {reason}: new",
+        )

@@ -66,14 +66,20 @@ def copy_rows(
     """COPY rows into a table; their values are of the types of its columns."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     target = sql.Identifier(*table.split("."))
+    # Not by `select … limit 0`: planning that would lock every partition.
+    oids = dict(
+        connection.execute(
+            "select attname, atttypid from pg_attribute"
+            " where attrelid = %s::regclass and attnum > 0",
+            (table,),
+        ).fetchall()
+    )
     with connection.cursor() as cursor:
         cursor.adapters.register_dumper(str, _CanonicalJson)
         cursor.adapters.register_dumper(list, _Texts)
-        cursor.execute(sql.SQL("select {} from {} limit 0").format(names, target))
-        types = [column.type_code for column in cursor.description or ()]
         statement = sql.SQL("copy {} ({}) from stdin (format binary)")
         with cursor.copy(statement.format(target, names)) as copy:
-            copy.set_types(types)
+            copy.set_types([oids[name] for name in columns])
             write_row = copy.write_row
             for row in rows:
                 write_row(row)

@@ -57,6 +57,7 @@ class ReadFile:
 class GroupLoaded:
     """What loading a group did, by SHA-256; contents taken by others are left out."""
 
+    load_ids: dict[bytes, int]
     counts: dict[bytes, Counts]
     replaced_count: int
     days: frozenset[date]
@@ -79,6 +80,7 @@ def load_group(url: str, source: str, files: Sequence[ReadFile]) -> GroupLoaded:
         writing.finish()
         _remember(connection, source, files)
     return GroupLoaded(
+        load_ids=load_ids,
         counts={sha256: writing.counts[key] for sha256, key in load_ids.items()},
         replaced_count=sum(item.replaced_count for item in writing.counts.values()),
         days=frozenset(writing.touched.days),

@@ -1,7 +1,7 @@
 """Load what is new in the landing store: scan, read, write, and say how far it got."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -37,6 +37,8 @@ class Circumstances:
         When the load began.
     retention_floor : date or None
         The first day that is kept.
+    is_suppressed : callable or None
+        Tells of a user id and a device id whether they belong to an erased person.
     """
 
     contracts: Contracts
@@ -44,6 +46,7 @@ class Circumstances:
     pseudonym_key: bytes
     now: datetime
     retention_floor: date | None
+    is_suppressed: Callable[[str | None, str | None], bool] | None = None
 
     def normalizer(
         self,
@@ -62,6 +65,7 @@ class Circumstances:
             retention_floor=self.retention_floor,
             arrived_at=arrived_at,
             row_allowance=row_allowance,
+            is_suppressed=self.is_suppressed,
         )
 
 

@@ -9,6 +9,9 @@ from psycopg import sql
 
 from orchestration.warehouse.connection import connect
 
+# Ten years at once would ask for more locks than a server has.
+_DAYS_AT_ONCE = 50
+
 _NAME = re.compile(r"^events_(\d{4})(\d{2})(\d{2})$")
 
 
@@ -34,34 +37,37 @@ def partition_days(connection: psycopg.Connection) -> set[date]:
 
 
 def create_partitions(url: str, days: Iterable[date]) -> None:
-    """Create the partitions of `days` that are missing, in a transaction of its own.
+    """Create the partitions of `days` that are missing, in transactions of its own.
 
     `create table … partition of` would lock out every reader and writer of raw.events;
     a table made first and attached then does not. The lock makes racing loads take
     turns, and the table is empty, so attaching has nothing to scan.
     """
-    wanted = set(days)
+    wanted = sorted(set(days))
     with connect(url, application_name="daybook partitions") as connection:
-        connection.execute(
-            "select pg_advisory_xact_lock(hashtext('daybook.partitions'))"
+        for start in range(0, len(wanted), _DAYS_AT_ONCE):
+            _create(connection, wanted[start : start + _DAYS_AT_ONCE])
+            connection.commit()
+
+
+def _create(connection: psycopg.Connection, days: Iterable[date]) -> None:
+    connection.execute("select pg_advisory_xact_lock(hashtext('daybook.partitions'))")
+    existing = partition_days(connection)
+    for day in days:
+        if day in existing:
+            continue
+        table = sql.Identifier("raw", partition_name(day))
+        create = sql.SQL("create table {} (like raw.events including all)")
+        connection.execute(create.format(table))
+        attach = sql.SQL(
+            "alter table raw.events attach partition {} for values from ({}) to ({})"
         )
-        for day in sorted(wanted - partition_days(connection)):
-            table = sql.Identifier("raw", partition_name(day))
-            connection.execute(
-                sql.SQL("create table {table} (like raw.events including all)").format(
-                    table=table
-                )
+        following = day + timedelta(days=1)
+        connection.execute(
+            attach.format(
+                table, sql.Literal(day.isoformat()), sql.Literal(following.isoformat())
             )
-            connection.execute(
-                sql.SQL(
-                    "alter table raw.events attach partition {table}"
-                    " for values from ({first}) to ({following})"
-                ).format(
-                    table=table,
-                    first=sql.Literal(day.isoformat()),
-                    following=sql.Literal((day + timedelta(days=1)).isoformat()),
-                )
-            )
+        )
 
 
 class Partitions:

@@ -24,6 +24,8 @@ class FileOutcome:
         this time. The last two are looked at again by the next scan.
     reason : str or None
         Why it was not loaded, or `grown` for a new version of a known file.
+    load_id : int or None
+        Its row in ops.loads, if it was loaded.
     counts : Counts
         The outcomes of its records, all zero unless it was loaded.
     """
@@ -33,6 +35,7 @@ class FileOutcome:
     state: FileState
     size_bytes: int = 0
     reason: str | None = None
+    load_id: int | None = None
     counts: Counts = field(default_factory=Counts)
 
     def line(self) -> str:

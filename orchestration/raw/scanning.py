@@ -28,7 +28,24 @@ class Version(NamedTuple):
 def compare_with_ledger(
     connection: psycopg.Connection, source: str, files: Iterable[FileSeen]
 ) -> Scan:
-    """Tell new files from those that the ledger knows by name, size, time and etag."""
+    """Tell new files from those that the ledger knows by name, size, time and etag.
+
+    A refused file whose content came in under another name is an alias of it now.
+    """
+    connection.execute(
+        """
+        update ops.files as files
+        set status = 'alias', load_id = loads.load_id, reason = null
+        from ops.loads as loads
+        where
+            files.source = %s
+            and files.status = 'refused'
+            and loads.source = files.source
+            and loads.sha256 = files.sha256
+            and loads.kind = 'file'
+        """,
+        (source,),
+    )
     known = {
         FileSeen(*columns): reason if status == "refused" else None
         for *columns, status, reason in connection.execute(

@@ -195,6 +195,7 @@ class SourceLoad:
                         state="loaded",
                         size_bytes=file.size_bytes,
                         reason=reason,
+                        load_id=result.load_ids[sha256],
                         counts=counts,
                     )
                 )

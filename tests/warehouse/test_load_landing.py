@@ -115,6 +115,19 @@ def test_a_changed_file_is_refused_once_and_reported_until_it_is_gone(
     assert open_alerts(connection) == []
 
 
+def test_a_refused_content_may_come_under_another_name(world, connection):
+    world.put("web/1.ndjson", ndjson(event("a")))
+    world.load()
+    world.put("web/1.ndjson", ndjson(event("b"), event("c")))
+    world.load()
+    world.put("web/2.ndjson", ndjson(event("b"), event("c")))
+    assert states(world.load()) == {"web/2.ndjson": ("loaded", None)}
+
+    assert world.load().sources[0].known_refused == {}
+    assert open_alerts(connection) == []
+    assert ids(connection) == ["a", "b", "c"]
+
+
 def open_alerts(connection):
     rows = connection.execute(
         "select incident_key from ops.alerts where resolved_at is null order by 1"
@@ -188,6 +201,16 @@ def test_a_source_that_sends_bad_records_raises_one_alert(world, connection):
     world.put("web/2.ndjson", ndjson(*[event(f"2 {n}") for n in range(100)]))
     world.load()
     assert open_alerts(connection) == []
+
+
+def test_a_reason_that_is_new_for_a_source_is_told_once(world, connection):
+    world.put("web/1.ndjson", b"{\n" + ndjson(event("a")))
+    world.load()
+    assert open_alerts(connection) == []
+
+    world.put("web/2.ndjson", ndjson({"event_name": "odd"}) + b"{\n")
+    world.load()
+    assert open_alerts(connection) == ["quarantine_reason:web:unknown_event"]
 
 
 def test_a_daily_quota_holds_over_files_and_scans(world):
