@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from orchestration.experiments import assets as experiments
 from orchestration.quality import assets as published
 from orchestration.quality import checks
 from orchestration.raw import assets as raw
@@ -15,7 +16,9 @@ from orchestration.sensors import SENSORS
 from orchestration.transform import assets as transform
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([raw, transform, published, reports]),
+    assets=dg.load_assets_from_modules(
+        [raw, transform, experiments, published, reports]
+    ),
     asset_checks=dg.load_asset_checks_from_modules([checks]),
     jobs=JOBS,
     schedules=SCHEDULES,

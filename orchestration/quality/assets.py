@@ -4,12 +4,22 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.quality.published_tables import published_tables
+from orchestration.quality.published_tables import PublishedTable, published_tables
 from orchestration.quality.publishing import Publication, Terms, publish
 from orchestration.resources import Warehouse
 from orchestration.transform.assets import MANIFEST
 
-TABLES = published_tables(MANIFEST)
+# What the analyse stage concludes goes out with the marts it was concluded from.
+RESULTS = PublishedTable(
+    name="experiment_results",
+    schema="experiments",
+    key=("experiment_id", "metric_name", "variant"),
+    description=(
+        "One row per experiment, metric and treatment arm, "
+        "with its rate against the control."
+    ),
+)
+TABLES = [*published_tables(MANIFEST), RESULTS]
 OWNERS = ["team:data"]
 
 
@@ -41,7 +51,7 @@ tables = [
     group_name="published",
     kinds={"postgres"},
     owners=OWNERS,
-    deps=[["ops", "builds"]],
+    deps=[["ops", "builds"], ["experiments", "experiment_results"]],
 )
 def status(
     context: dg.AssetExecutionContext, warehouse: Warehouse

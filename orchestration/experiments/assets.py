@@ -1,0 +1,39 @@
+"""Results of experiments as an asset: the analyse stage, after dbt has counted."""
+
+import dagster as dg
+
+from orchestration.experiments.results import read_results, store_results
+from orchestration.resources import Warehouse
+
+
+@dg.asset(
+    key_prefix="experiments",
+    group_name="experiments",
+    kinds={"python", "postgres"},
+    owners=["team:data"],
+    deps=[["ops", "builds"]],
+)
+def experiment_results(warehouse: Warehouse) -> dg.MaterializeResult:
+    """Every treatment arm against its control, one row per experiment and metric.
+
+    The z-test and its interval over the counts that dbt made. The same counts change
+    no row.
+    """
+    with warehouse.connection("daybook analyse") as connection:
+        results = read_results(connection)
+        changed = store_results(connection, results)
+    columns = ("experiment_id", "metric_name", "variant", "verdict", "reason")
+    return dg.MaterializeResult(
+        metadata={
+            "rows_changed": changed,
+            "results": dg.MetadataValue.table(
+                records=[
+                    dg.TableRecord({name: getattr(result, name) for name in columns})
+                    for result in results
+                ],
+                schema=dg.TableSchema.from_name_type_dict(
+                    dict.fromkeys(columns, "string")
+                ),
+            ),
+        }
+    )
