@@ -5,6 +5,7 @@ same bytes: no times, no names of machines in any header.
 """
 
 import io
+import os
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import zstandard
+
+from orchestration.simulation.world import SECOND, World
 
 LINES_PER_FILE = 100_000
 # JSON batches are refused above 64 MB; these have 25 MB at most.
@@ -61,7 +64,7 @@ class Landing:
         Files of earlier days are there already and are left alone.
     """
 
-    def __init__(self, folder: Path, *, world: object, first_day: int = 0) -> None:
+    def __init__(self, folder: Path, *, world: World, first_day: int = 0) -> None:
         self.folder = folder
         self.world = world
         self.first_day = first_day
@@ -124,6 +127,10 @@ class Landing:
         # Renamed into place: a loader never sees half a file.
         partial = path.with_name(f".{path.name}.partial")
         partial.write_bytes(content)
+        # Dated as if it had come in the night after its day: the rename is then later
+        # than the content, which is how a loader knows that the file is whole.
+        came_at = self.world.start_of(day + 1) / SECOND
+        os.utime(partial, (came_at, came_at))
         partial.rename(path)
         return WrittenFile(source, name, day, len(part), len(content))
 
