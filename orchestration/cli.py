@@ -191,6 +191,8 @@ def _warehouse(*, keep_running: bool = False) -> Iterator[tuple[Settings, str]]:
     settings = read_settings()
     with warehouse(settings, keep_running=keep_running) as url:
         export_environment(settings, url)
+        if "://" not in settings.landing_url:
+            Path(settings.landing_url).mkdir(mode=0o700, parents=True, exist_ok=True)
         yield settings, url
 
 
