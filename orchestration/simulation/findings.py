@@ -15,7 +15,7 @@ from orchestration.simulation.facts import (
 )
 from orchestration.simulation.people import BOT, NOBODY
 from orchestration.simulation.setting import Setting
-from orchestration.simulation.texts import numbered, picked
+from orchestration.simulation.texts import instants_of, numbered, picked
 from orchestration.simulation.truth import Truth
 from orchestration.simulation.world import CODE, DAY, EVENT_NAMES, SENT_BY_SERVER
 
@@ -31,7 +31,7 @@ def add_findings(
     truth: Truth, setting: Setting, day: Day, copies: Deliveries, own: pl.DataFrame
 ) -> None:
     """Add everything about a day that the facts do not say."""
-    shared = _shared_columns(setting, day)
+    shared = _Shared(setting, day)
     truth.add("deliveries_daily", _deliveries(setting, day, copies, own))
     truth.add("touches", _touches(day, shared))
     truth.add("exposures", _exposures(day, shared))
@@ -39,44 +39,42 @@ def add_findings(
     truth.add("occasion_steps", _occasion_steps(day, shared))
 
 
-def _shared_columns(setting: Setting, day: Day) -> pl.DataFrame:
-    """Return who, where and when of every moment, and whether it counts."""
-    device, people = day.device, setting.people
-    visitor = day.visits.person[day.moments.visit]
-    person = pl.select(
-        pl.coalesce(
-            pl.lit("user:") + picked(people.user_id, day.person),
-            pl.lit("device:") + picked(setting.devices.device_id, device),
+class _Shared:
+    """Who, where and when of a day's moments, as columns for a few of them."""
+
+    def __init__(self, setting: Setting, day: Day) -> None:
+        self.setting = setting
+        self.day = day
+        self.seen_at = seen_at(setting, day)
+
+    def rows(self, moments: np.ndarray, **columns: pl.Series) -> pl.DataFrame:
+        """Return the landed rows among some moments, with columns of their own."""
+        day, people, devices = self.day, self.setting.people, self.setting.devices
+        visit, device = day.moments.visit[moments], day.device[moments]
+        visitor = day.visits.person[visit]
+        counts = devices.has_consent[device] & ~people.is_test[visitor]
+        frame = pl.DataFrame(
+            {
+                "person": self._persons(moments),
+                "device_id": picked(devices.device_id, device),
+                "session_number": session_number(
+                    day.visits.number[visit], day.part[moments]
+                ),
+                "occurred_at": instants_of(self.seen_at[moments]),
+                "is_counted": counts & (people.kind[visitor] != BOT),
+                "is_recoverable": devices.is_recoverable[device],
+                **columns,
+            }
         )
-    ).to_series()
-    counts = (
-        setting.devices.has_consent[device]
-        & ~people.is_test[visitor]
-        & (people.kind[visitor] != BOT)
-    )
-    return pl.DataFrame(
-        {
-            "person": person,
-            "device_id": picked(setting.devices.device_id, device),
-            "session_number": session_number(
-                day.visits.number[day.moments.visit], day.part
-            ),
-            "occurred_at": pl.Series(seen_at(setting, day)).cast(
-                pl.Datetime("us", "UTC")
-            ),
-            "has_landed": day.has_landed,
-            "is_counted": counts,
-            "is_recoverable": setting.devices.is_recoverable[device],
-        }
-    )
+        return frame.filter(pl.Series(day.has_landed[moments]))
 
-
-def _rows(
-    shared: pl.DataFrame, where: np.ndarray, **columns: pl.Series
-) -> pl.DataFrame:
-    """Return the landed rows among some moments, with columns of their own."""
-    rows = shared[where].with_columns(**columns)
-    return rows.filter(pl.col("has_landed")).drop("has_landed")
+    def _persons(self, moments: np.ndarray) -> pl.Series:
+        people, devices = self.setting.people, self.setting.devices
+        user = picked(people.user_id, self.day.person[moments])
+        device = picked(devices.device_id, self.day.device[moments])
+        return pl.select(
+            pl.coalesce(pl.lit("user:") + user, pl.lit("device:") + device)
+        ).to_series()
 
 
 def _deliveries(
@@ -132,14 +130,13 @@ def _is_clock_future(setting: Setting, day: Day) -> np.ndarray:
     return is_ahead & ~corrects
 
 
-def _touches(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
+def _touches(day: Day, shared: _Shared) -> pl.DataFrame:
     """Return the beginnings of visits: the only moments that carry a campaign."""
     first = np.flatnonzero(np.diff(day.moments.visit, prepend=-1))
     arrival = day.visits.arrival[day.moments.visit[first]]
     campaigns = pl.Series([code for code, *_ in CAMPAIGNS])
     campaign = np.where(arrival < len(CAMPAIGNS), arrival, NOBODY)
-    return _rows(
-        shared,
+    return shared.rows(
         first,
         channel=picked(pl.Series(ARRIVAL_CHANNELS), arrival),
         utm_source=picked(pl.Series([row[2] for row in CAMPAIGNS]), campaign),
@@ -148,29 +145,27 @@ def _touches(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _exposures(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
+def _exposures(day: Day, shared: _Shared) -> pl.DataFrame:
     where = np.flatnonzero(day.moments.name == CODE["experiment_exposure"])
     number, arm = day.moments.target[where], day.moments.value[where]
     first = np.cumsum([0, *(len(experiment.arms) for experiment in EXPERIMENTS)])
     arms = pl.Series([name for experiment in EXPERIMENTS for name in experiment.arms])
     ids = pl.Series([experiment.experiment_id for experiment in EXPERIMENTS])
-    return _rows(
-        shared,
+    return shared.rows(
         where,
         experiment_id=picked(ids, number),
         variant=picked(arms, first[number] + arm),
     )
 
 
-def _conversions(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
+def _conversions(day: Day, shared: _Shared) -> pl.DataFrame:
     """Return what experiments, attribution and funnels call a goal."""
     codes = [CODE[name] for name in GOALS]
     where = np.flatnonzero(np.isin(day.moments.name, codes))
     name, target = day.moments.name[where], day.moments.target[where]
     is_conversion = name == CODE["conversion"]
     order, booking = day.order[where], day.booking[where]
-    return _rows(
-        shared,
+    return shared.rows(
         where,
         event_name=picked(pl.Series(EVENT_NAMES), name),
         conversion_type=picked(
@@ -181,7 +176,7 @@ def _conversions(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _occasion_steps(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
+def _occasion_steps(day: Day, shared: _Shared) -> pl.DataFrame:
     """Return steps 2 to 4 of view, occasion, cart, purchase; views precede all."""
     moments = day.moments
     views = (moments.name == CODE["interaction"]) & (moments.target < NOBODY)
@@ -191,8 +186,8 @@ def _occasion_steps(day: Day, shared: pl.DataFrame) -> pl.DataFrame:
     where = np.flatnonzero(views | carts | buys)
     step = np.where(views[where], 2, np.where(carts[where], 3, 4))
     occasion = day.visits.target[moments.visit[where]]
-    return _rows(
-        shared, where, step=pl.Series(step), occasion_id=numbered("occ_", occasion, 6)
+    return shared.rows(
+        where, step=pl.Series(step), occasion_id=numbered("occ_", occasion, 6)
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from orchestration.simulation.access_log import AccessLog
 from orchestration.simulation.accounts import tables_of_truth
@@ -162,8 +163,9 @@ class _Run:
                         day, once, chosen, mobile=source == "mobile"
                     )
                 for land_day in np.unique(chosen.land_day).tolist():
-                    here = chosen.land_day == land_day
-                    self._keep(source, land_day, rendered.filter(pl.Series(here)))
+                    here = rendered.filter(pl.Series(chosen.land_day == land_day))
+                    waits = land_day != day.number
+                    self._keep(source, land_day, _compact(here) if waits else here)
 
     def _keep(self, source: str, day: int, rendered: pl.Series | pl.DataFrame) -> None:
         if len(rendered):
@@ -213,6 +215,17 @@ class _Run:
                 ),
             )
         return [kinds[kind][1] for kind in drawn]
+
+
+def _compact(rows: pl.Series | pl.DataFrame) -> pl.Series | pl.DataFrame:
+    """Return rows that no longer hold on to the texts of those beside them."""
+    # A filtered text column is a view: one late line would keep a whole day in memory.
+    if isinstance(rows, pl.DataFrame):
+        return rows.with_columns(
+            _compact(column) for column in rows if column.dtype == pl.String
+        )
+    texts = rows.to_arrow().cast(pa.large_string())
+    return pl.Series(rows.name, texts)
 
 
 def _files(world: World, landing: Landing) -> pl.DataFrame:

@@ -13,6 +13,7 @@ KIND_NAMES = ("customer", "provider", "bot", "kiosk", "wrong_clock", "future_clo
 NEVER = 1 << 30
 NOBODY = -1
 ARRIVAL_DAYS = 60
+USUAL_ACTIVITY = 0.3
 
 LOCALES = ("de-DE", "en-IE", "fr-FR", "ar-DZ", "id-ID", "en-GB", "ja-JP")
 COUNTRIES = ("DE", "IE", "FR", "DZ", "ID", "GB", "JP")
@@ -106,8 +107,9 @@ def _kinds(world: World) -> np.ndarray:
 
     counts = [
         world.persons,
-        max(10, world.persons // 40),
-        share(troubles.bots),
+        # As many as the visitors keep busy, however rarely each of them comes.
+        max(10, round(world.persons * world.activity / 12)),
+        share(troubles.bots * world.activity / USUAL_ACTIVITY),
         2 + world.persons // 20_000,
         share(troubles.wrong_clocks),
         share(troubles.future_clocks),
