@@ -11,7 +11,7 @@ with recursive
 events as (
 
     select
-        *,
+        {{ session_columns() }},
         {{ counted_class() }} as counted_class
     from {{ ref('stg_events__events') }} as claimed
     where
