@@ -1,15 +1,16 @@
 {# A fact of the app in the columns that predicates over events may name. #}
 {% macro app_fact(relation, instant, event_name, key, known, condition='true') -%}
-    {%- set columns = {
+    {%- set values = {
         'source': "'app'", 'event_name': event_name, 'event_id': key,
         'occurred_at': instant, 'occurred_on': reporting_day(instant),
     } -%}
-    {%- do columns.update(known) -%}
-    select
-        {%- for name, type in event_columns().items() %}
-        ({{ columns.get(name, 'null') }})::{{ type }} as {{ name }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- do values.update(known) -%}
+    {%- set columns = [] -%}
+    {%- for name, type in event_columns().items() -%}
+        {%- set value = values.get(name, 'null') -%}
+        {%- do columns.append('(' ~ value ~ ')::' ~ type ~ ' as ' ~ name) -%}
+    {%- endfor -%}
+    select {{ columns | join(', ') }}
     from {{ ref(relation) }}
     where {{ instant }} is not null and {{ condition }}
 {%- endmacro %}

@@ -30,18 +30,20 @@
 {% endmacro %}
 
 {% macro same_row(relation, other, columns) -%}
+    {%- set ours = [] -%}
+    {%- set theirs = [] -%}
+    {%- for column in columns -%}
+        {%- do ours.append('same_rows.' ~ column) -%}
+        {%- do theirs.append(other ~ '.' ~ column) -%}
+    {%- endfor -%}
+    {%- set keys = [] -%}
+    {%- for key in config.require('unique_key') -%}
+        {%- do keys.append('same_rows.' ~ key ~ ' = ' ~ other ~ '.' ~ key) -%}
+    {%- endfor -%}
     select from {{ relation }} as same_rows
     where
-        {%- for key in config.require('unique_key') %}
-        same_rows.{{ key }} = {{ other }}.{{ key }} and
-        {%- endfor %}
-        (
-            {%- for column in columns %}same_rows.{{ column }}{{ ', ' if not loop.last }}
-            {%- endfor %}
-        ) is not distinct from (
-            {%- for column in columns %}{{ other }}.{{ column }}{{ ', ' if not loop.last }}
-            {%- endfor %}
-        )
+        {{ keys | join(' and ') }}
+        and ({{ ours | join(', ') }}) is not distinct from ({{ theirs | join(', ') }})
 {%- endmacro %}
 
 {# The rows of the model that this build may replace, by `meta.rebuild`. #}

@@ -12,8 +12,8 @@ events as (
     select
         *,
         {{ counted_class() }} as counted_class
-    from {{ ref('stg_events__events') }} as claimed
-    where {{ changed_days('claimed.occurred_on', ['raw.events']) }}
+    from {{ ref('stg_events__events') }}
+    where {{ changed_days('occurred_on', ['raw.events']) }}
 
 ),
 

@@ -10,11 +10,11 @@ with
 events as (
 
     select {{ event_columns() | join(', ') }}
-    from {{ ref('stg_events__events') }} as claimed
+    from {{ ref('stg_events__events') }}
     where
-        not claimed.is_excluded
-        and coalesce(claimed.user_id, claimed.device_id) is not null
-        and {{ changed_days('claimed.occurred_on', ['raw.events']) }}
+        not is_excluded
+        and coalesce(user_id, device_id) is not null
+        and {{ changed_days('occurred_on', ['raw.events']) }}
 
 ),
 
@@ -22,10 +22,10 @@ happened as (
 
     select * from events
     union all
-    select * from {{ ref('int_facts_dated') }} as facts
+    select * from {{ ref('int_facts_dated') }}
     where
-        facts.user_id is not null
-        and {{ changed_days('facts.occurred_on', ['raw.events']) }}
+        user_id is not null
+        and {{ changed_days('occurred_on', ['raw.events']) }}
 
 ),
 
@@ -37,10 +37,10 @@ matched as (
         predicates.matched_kind as kind,
         predicates.matched_id as id,
         predicates.matched_part as part
-    from happened
-    cross join lateral (values {{ event_predicates() }}) as predicates (
-        matched_kind, matched_id, matched_part, matched_holds
-    )
+    from happened,
+        lateral (values {{ event_predicates() }}) as predicates (
+            matched_kind, matched_id, matched_part, matched_holds
+        )
     where predicates.matched_holds
 
 )

@@ -13,11 +13,11 @@ events as (
     select
         {{ session_columns() }},
         {{ counted_class() }} as counted_class
-    from {{ ref('stg_events__events') }} as claimed
+    from {{ ref('stg_events__events') }}
     where
-        claimed.device_id is not null
-        and {{ claimed_days('claimed.occurred_on') }}
-        and {{ in_claimed_extents('claimed') }}
+        device_id is not null
+        and {{ claimed_days('occurred_on') }}
+        and {{ in_claimed_extents('stg_events__events') }}
 
 ),
 

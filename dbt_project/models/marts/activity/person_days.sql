@@ -12,10 +12,10 @@ events as (
     select
         *,
         {{ counted_class() }} as counted_class
-    from {{ ref('stg_events__events') }} as claimed
+    from {{ ref('stg_events__events') }}
     where
-        not claimed.is_excluded
-        and {{ changed_days('claimed.occurred_on', person_parents) }}
+        not is_excluded
+        and {{ changed_days('occurred_on', person_parents) }}
 
 ),
 

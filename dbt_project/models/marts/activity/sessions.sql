@@ -11,10 +11,10 @@ with
 
 sessionized as (
 
-    select * from {{ ref('int_events_sessionized') }} as counted
+    select * from {{ ref('int_events_sessionized') }}
     where
-        not counted.is_excluded
-        and {{ changed_days('counted.started_on', ['int_events_sessionized']) }}
+        not is_excluded
+        and {{ changed_days('started_on', ['int_events_sessionized']) }}
 
 )
 

@@ -22,13 +22,13 @@ converted as (
         exposures.person_id
     from {{ ref('experiment_exposures') }} as exposures
     inner join {{ source('registry', 'experiment_metrics') }} as metrics
-        using (experiment_id)
+        on exposures.experiment_id = metrics.experiment_id
     inner join owned
         on
-            owned.id = exposures.experiment_id
-            and owned.part = metrics.metric_index
-            and {{ person_id('owned.person_key') }} = exposures.person_id
-            and owned.occurred_at > exposures.exposed_at
+            exposures.experiment_id = owned.id
+            and metrics.metric_index = owned.part
+            and exposures.person_id = {{ person_id('owned.person_key') }}
+            and exposures.exposed_at < owned.occurred_at
             and owned.occurred_at <= coalesce(
                 exposures.exposed_at + make_interval(hours => metrics.within_hours),
                 'infinity'
@@ -49,8 +49,12 @@ select
     count(*) filter (where exposures.is_multi_arm) as multi_arm_unit_count
 from {{ ref('experiment_exposures') }} as exposures
 inner join {{ source('registry', 'experiment_metrics') }} as metrics
-    using (experiment_id)
-left join converted using (experiment_id, metric_name, person_id)
+    on exposures.experiment_id = metrics.experiment_id
+left join converted
+    on
+        exposures.experiment_id = converted.experiment_id
+        and metrics.metric_name = converted.metric_name
+        and exposures.person_id = converted.person_id
 group by
     exposures.experiment_id,
     metrics.metric_name,

@@ -31,13 +31,13 @@ counted as (
     from owned
     inner join {{ source('registry', 'experiments') }} as experiments
         on
-            experiments.experiment_id = owned.id
+            owned.id = experiments.experiment_id
             and owned.occurred_at >= experiments.starts_at
             and owned.occurred_at < coalesce(experiments.ends_at, 'infinity')
     inner join {{ source('registry', 'experiment_arms') }} as arms
         on
-            arms.experiment_id = experiments.experiment_id
-            and arms.variant = owned.variant
+            experiments.experiment_id = arms.experiment_id
+            and owned.variant = arms.variant
     window unit as (partition by experiments.experiment_id, owned.person_key)
 
 )

@@ -27,7 +27,7 @@ matched as (
         funnels.window_hours
     from owned
     inner join {{ source('registry', 'funnels') }} as funnels
-        on funnels.funnel_id = owned.id
+        on owned.id = funnels.funnel_id
 
 ),
 
@@ -56,7 +56,11 @@ best as (
     from ranked
     where depth_rank = 1
     order by
-        funnel_id, person_key, entered_on, cardinality(positions) desc, entry_position
+        funnel_id asc,
+        person_key asc,
+        entered_on asc,
+        cardinality(positions) desc,
+        entry_position asc
 
 )
 
@@ -69,4 +73,4 @@ select
     reached_at,
     last_entered_at + make_interval(hours => window_hours) as window_ends_at
 from best
-where {{ changed_days('best.entered_on', parents, window_days) }}
+where {{ changed_days('entered_on', parents, window_days) }}

@@ -9,8 +9,8 @@ with
 
 entries as (
 
-    select * from {{ ref('funnel_entries') }} as entered
-    where {{ changed_days('entered.entered_on', ['funnel_entries']) }}
+    select * from {{ ref('funnel_entries') }}
+    where {{ changed_days('entered_on', ['funnel_entries']) }}
 
 ),
 
@@ -38,12 +38,13 @@ counted as (
         {{ percentile('entries.reached_at[steps.step_index] - entries.entered_at', 0.5) }}
             as median_time
     from entered
-    inner join {{ source('registry', 'funnel_steps') }} as steps using (funnel_id)
+    inner join {{ source('registry', 'funnel_steps') }} as steps
+        on entered.funnel_id = steps.funnel_id
     left join entries
         on
-            entries.funnel_id = entered.funnel_id
-            and entries.entered_on = entered.entered_on
-            and entries.deepest_step >= steps.step_index
+            entered.funnel_id = entries.funnel_id
+            and entered.entered_on = entries.entered_on
+            and steps.step_index <= entries.deepest_step
     group by
         entered.funnel_id,
         entered.entered_on,

@@ -7,8 +7,8 @@ with
 
 metrics as (
 
-    select * from {{ ref('metrics_daily') }} as daily
-    where {{ changed_days('daily.day', ['metrics_daily']) }}
+    select * from {{ ref('metrics_daily') }}
+    where {{ changed_days('day', ['metrics_daily']) }}
 
 ),
 
@@ -62,4 +62,5 @@ select
     overview.error_percent,
     coalesce(top_pages.top_pages, '[]'::jsonb) as top_pages
 from overview
-left join top_pages using (day)
+left join top_pages
+    on overview.day = top_pages.day

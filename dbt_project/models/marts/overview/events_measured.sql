@@ -41,15 +41,21 @@ select
 from counted
 cross join lateral (
     values
-    ('events', 'all', 'all', event_count, null),
-    ('page_views', 'all', 'all', view_count, null),
-    ('errors', 'all', 'all', error_count, null),
-    ('booking_attempts', 'all', 'all', attempt_count, null),
-    ('chat_sessions', 'all', 'all', chat_count, null),
-    ('double_views', 'all', 'all', double_view_count, null),
-    ('excluded_events', 'all', 'all', excluded_count, null),
-    ('excluded_events', 'exclusion', 'bot', bot_count, null),
-    ('excluded_events', 'exclusion', 'internal', internal_count, null),
-    ('excluded_events', 'exclusion', 'test', test_count, null),
-    ('errors_per_1000_views', 'all', 'all', 1000 * error_count, coalesce(view_count, 0))
+    ('events', 'all', 'all', counted.event_count, null),
+    ('page_views', 'all', 'all', counted.view_count, null),
+    ('errors', 'all', 'all', counted.error_count, null),
+    ('booking_attempts', 'all', 'all', counted.attempt_count, null),
+    ('chat_sessions', 'all', 'all', counted.chat_count, null),
+    ('double_views', 'all', 'all', counted.double_view_count, null),
+    ('excluded_events', 'all', 'all', counted.excluded_count, null),
+    ('excluded_events', 'exclusion', 'bot', counted.bot_count, null),
+    ('excluded_events', 'exclusion', 'internal', counted.internal_count, null),
+    ('excluded_events', 'exclusion', 'test', counted.test_count, null),
+    (
+        'errors_per_1000_views',
+        'all',
+        'all',
+        1000 * counted.error_count,
+        coalesce(counted.view_count, 0)
+    )
 ) as measured (metric_id, dimension, dimension_value, numerator, denominator)

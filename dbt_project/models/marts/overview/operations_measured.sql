@@ -15,43 +15,43 @@ facts as (
     union all
 
     select
-        {{ reporting_day('registered_at') }},
-        'new_users',
-        'all',
-        1
+        {{ reporting_day('registered_at') }} as day,
+        'new_users' as metric_id,
+        'all' as currency,
+        1 as amount
     from {{ ref('stg_app__persons') }}
 
     union all
 
     select
-        {{ reporting_day('entered_at') }},
-        state || '_bookings',
-        'all',
-        1
+        {{ reporting_day('entered_at') }} as day,
+        state || '_bookings' as metric_id,
+        'all' as currency,
+        1 as amount
     from {{ ref('stg_app__booking_states') }}
     where state in ('accepted', 'completed')
 
     union all
 
     select
-        {{ reporting_day('paid_at') }},
+        {{ reporting_day('payments.paid_at') }} as day,
         money.metric_id,
-        currency,
-        amount_minor
-    from {{ ref('stg_app__payments') }}
+        payments.currency,
+        payments.amount_minor as amount
+    from {{ ref('stg_app__payments') }} as payments
     cross join (values ('revenue'), ('net_revenue')) as money (metric_id)
-    where paid_at is not null and state not in ('failed', 'pending')
+    where payments.paid_at is not null and payments.state not in ('failed', 'pending')
 
     union all
 
     select
-        {{ reporting_day('refunded_at') }},
+        {{ reporting_day('refunds.refunded_at') }} as day,
         money.metric_id,
-        currency,
-        -amount_minor
-    from {{ ref('stg_app__refunds') }}
+        refunds.currency,
+        -refunds.amount_minor as amount
+    from {{ ref('stg_app__refunds') }} as refunds
     cross join (values ('refunds'), ('net_revenue')) as money (metric_id)
-    where state is null or state not in ('failed', 'pending')
+    where coalesce(refunds.state, 'done') not in ('failed', 'pending')
 
 )
 

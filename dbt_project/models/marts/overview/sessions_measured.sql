@@ -42,11 +42,11 @@ select
 from counted
 cross join lateral (
     values
-    ('sessions', session_count, null),
-    ('engagement_rate', engaged_count, session_count),
-    ('bounce_rate', bounce_count, session_count),
-    ('single_page_bounce_rate', single_page_count, session_count),
-    ('error_rate', error_count, session_count),
-    ('average_session_seconds', duration_seconds, session_count),
-    ('client_session_disagreement_rate', disagreeing_count, client_count)
+    ('sessions', counted.session_count, null),
+    ('engagement_rate', counted.engaged_count, counted.session_count),
+    ('bounce_rate', counted.bounce_count, counted.session_count),
+    ('single_page_bounce_rate', counted.single_page_count, counted.session_count),
+    ('error_rate', counted.error_count, counted.session_count),
+    ('average_session_seconds', counted.duration_seconds, counted.session_count),
+    ('client_session_disagreement_rate', counted.disagreeing_count, counted.client_count)
 ) as measured (metric_id, numerator, denominator)
