@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from orchestration.raw import intake, source_load
 from orchestration.warehouse.connection import connect, sibling_url
 from orchestration.warehouse.digest import digest_table
 from orchestration.warehouse.embedded import embedded_server
@@ -45,6 +46,7 @@ class Plan:
     seed: int = 1
     row_count: int = 1_000_000
     file_rows: int = 40_000
+    chunk_rows: int = 4_000
     loader_kills: int = 200
     server_kills: int = 20
 
@@ -180,10 +182,10 @@ class Trial:
         """Load one world to its end through kills; some of them hit every stage."""
         world = self._world(url, f"killed_{self.loader_kills}_{self.server_kills}")
         lay_files(world, self.plan)
-        # Short beside a world, so that it is killed often; long beside a long file, so
-        # that it gets on at all.
+        # The time of two long files: a kill meets any moment of the first transactions,
+        # and the loads get on all the same.
         share = 2 * self.plan.file_rows / self.plan.row_count
-        longest = max(0.15, seconds * min(share, 0.2))
+        longest = max(0.15, seconds * min(share, 1))
         while True:
             process = load_in_fork(world)
             process.join(self.generator.uniform(0, longest))
@@ -229,6 +231,9 @@ class Trial:
 
 def run_trial(plan: Plan) -> dict[str, object]:
     """Run a trial in a folder of its own."""
+    # Small chunks, so that a transaction has many moments at which to be killed.
+    intake.CHUNK_ROWS = plan.chunk_rows
+    source_load.GROUP_ROWS = 2 * plan.chunk_rows
     with tempfile.TemporaryDirectory(prefix="daybook-kills-") as folder:
         return Trial(plan, Path(folder) / "postgres").run()
 

@@ -2,7 +2,15 @@
 
 import pytest
 
+from orchestration.raw import intake, source_load
 from tests.warehouse.kill_loader import Plan, run_trial
+
+
+@pytest.fixture(autouse=True)
+def _usual_sizes(monkeypatch):
+    """Whatever a trial sets is undone after it."""
+    monkeypatch.setattr(intake, "CHUNK_ROWS", intake.CHUNK_ROWS)
+    monkeypatch.setattr(source_load, "GROUP_ROWS", source_load.GROUP_ROWS)
 
 
 def assert_nothing_came_of_it(plan):
@@ -18,7 +26,13 @@ def assert_nothing_came_of_it(plan):
 
 def test_eight_kills_of_the_loader_and_two_of_the_server_change_nothing():
     assert_nothing_came_of_it(
-        Plan(row_count=30_000, file_rows=25_000, loader_kills=8, server_kills=2)
+        Plan(
+            row_count=20_000,
+            file_rows=8_000,
+            chunk_rows=500,
+            loader_kills=8,
+            server_kills=2,
+        )
     )
 
 
