@@ -34,7 +34,7 @@ def _zone(name: str) -> str:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         msg = f"no time zone is called {name!r}"
-        raise PydanticCustomError("source", msg) from None
+        raise PydanticCustomError("source", "{problem}", {"problem": msg}) from None
     return name
 
 
@@ -117,10 +117,10 @@ class Alternative(_Strict):
         if unknown:
             allowed = ", ".join(sorted(FIELDS - {"properties"}))
             msg = f"no fields of the envelope: {', '.join(unknown)}; allowed: {allowed}"
-            raise PydanticCustomError("source", msg)
+            raise PydanticCustomError("source", "{problem}", {"problem": msg})
         if "event_name" not in self.fields:
             msg = "an alternative says where event_name comes from"
-            raise PydanticCustomError("source", msg)
+            raise PydanticCustomError("source", "{problem}", {"problem": msg})
         return self
 
 
@@ -166,7 +166,7 @@ class Completeness(_Strict):
             != 1
         ):
             msg = "needs exactly one way; allowed: arrival, calendar, marker"
-            raise PydanticCustomError("source", msg)
+            raise PydanticCustomError("source", "{problem}", {"problem": msg})
         return self
 
 
@@ -188,7 +188,7 @@ class Internal(_Strict):
             return tuple(ip_network(address) for address in self.addresses)
         except ValueError:
             msg = "an address is not a network; allowed: 192.0.2.0/24, 2001:db8::/32"
-            raise PydanticCustomError("source", msg) from None
+            raise PydanticCustomError("source", "{problem}", {"problem": msg}) from None
 
 
 class Consent(_Strict):
@@ -233,7 +233,7 @@ class Source(_Strict):
         unknown = sorted(set(self.truncated) - FIELDS)
         if unknown:
             msg = f"truncated: no fields of the envelope: {', '.join(unknown)}"
-            raise PydanticCustomError("source", msg)
+            raise PydanticCustomError("source", "{problem}", {"problem": msg})
         return self
 
 

@@ -38,8 +38,8 @@ def write_app(planner: Planner, url: str) -> dict[str, int]:
     with psycopg.connect(url) as connection:
         exists = connection.execute("select to_regclass('public.users')").fetchone()
         if exists == (None,):
-            schema = resources.files(__package__) / "app_schema.sql"
-            connection.execute(schema.read_text())
+            schema = resources.files("orchestration.simulation") / "app_schema.sql"
+            connection.execute(schema.read_bytes())
         connection.execute("set constraints all deferred")
         names = {name: _arrive(connection, name, tables[name]) for name in tables}
         for name in reversed(tables):

@@ -117,10 +117,10 @@ class Bookings:
         )
 
     def _book(
-        self, day: int, *, dice: np.random.Generator, **columns: object
+        self, day: int, *, dice: np.random.Generator, **columns: np.ndarray | int
     ) -> np.ndarray:
         catalogue = self.setting.catalogue
-        listing = columns["listing"]
+        listing = np.asarray(columns["listing"])
         count = len(listing)
         provider = catalogue.listing_provider[listing]
         starts_at = self._place(day, provider, dice)

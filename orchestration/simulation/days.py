@@ -1,6 +1,7 @@
 """One planned day: its visits and moments, who is behind each, when each lands."""
 
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ from orchestration.simulation.world import (
     SENT_BY_SERVER,
     SESSION_CAP,
 )
+
+Kind = TypeVar("Kind")
 
 WEB_BATCH, MOBILE_BATCH = 5 * SECOND, 30 * SECOND
 
@@ -266,10 +269,11 @@ def _parts(moments: Moments, has_landed: np.ndarray) -> np.ndarray:
     return total - np.repeat(total[first], sizes)
 
 
-def _stacked(kind: type, parts: list) -> object:
+def _stacked(kind: type[Kind], parts: list[Kind]) -> Kind:
+    """Return the rows of all parts as one; each field is an array."""
     return kind(
         *(
             np.concatenate([getattr(part, name.name) for part in parts])
-            for name in fields(kind)
+            for name in fields(kind)  # type: ignore[arg-type]
         )
     )

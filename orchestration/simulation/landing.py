@@ -7,6 +7,7 @@ same bytes: no times, no names of machines in any header.
 import io
 import os
 import zlib
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,9 @@ class Lines:
     def __len__(self) -> int:
         """Return how many records there are."""
         return len(self.good) + len(self.malformed)
+
+
+Part = Lines | pl.DataFrame | list[bytes]
 
 
 class Landing:
@@ -104,7 +108,7 @@ class Landing:
         self.files.append(self._waiting.pop(0).result())
 
     def _submit(
-        self, source: str, day: int, number: int, part: object, pack: object
+        self, source: str, day: int, number: int, part: Part, pack: Callable
     ) -> None:
         if day < self.first_day:
             return
@@ -116,7 +120,7 @@ class Landing:
         )
 
     def _write(
-        self, source: str, day: int, number: int, part: object, pack: object
+        self, source: str, day: int, number: int, part: Part, pack: Callable
     ) -> WrittenFile:
         extra = f".{number}" if number else ""
         date = self.world.date_of(day)

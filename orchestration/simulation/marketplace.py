@@ -222,10 +222,13 @@ def _compact(rows: pl.Series | pl.DataFrame) -> pl.Series | pl.DataFrame:
     # A filtered text column is a view: one late line would keep a whole day in memory.
     if isinstance(rows, pl.DataFrame):
         return rows.with_columns(
-            _compact(column) for column in rows if column.dtype == pl.String
+            [_own_texts(column) for column in rows if column.dtype == pl.String]
         )
-    texts = rows.to_arrow().cast(pa.large_string())
-    return pl.Series(rows.name, texts)
+    return _own_texts(rows)
+
+
+def _own_texts(column: pl.Series) -> pl.Series:
+    return pl.Series(column.name, column.to_arrow().cast(pa.large_string()))
 
 
 def _files(world: World, landing: Landing) -> pl.DataFrame:

@@ -19,6 +19,7 @@ from orchestration.simulation.experiments import EXPERIMENTS, FLAG_ID
 from orchestration.simulation.people import NOBODY, PROVIDER
 from orchestration.simulation.scenes import FORM_FIELDS
 from orchestration.simulation.setting import Setting
+from orchestration.simulation.tables import Growing
 from orchestration.simulation.texts import (
     decimals,
     joined,
@@ -40,7 +41,7 @@ EXTRA = ',"experimental_note":"not in any contract"'
 class Properties:
     """Builds the properties of a day's moments."""
 
-    def __init__(self, setting: Setting, order_table: object) -> None:
+    def __init__(self, setting: Setting, order_table: Growing) -> None:
         self.setting = setting
         self.orders = order_table
 

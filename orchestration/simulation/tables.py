@@ -22,7 +22,7 @@ class Growing:
     def append(self, **columns: np.ndarray | int) -> np.ndarray:
         """Append rows and return their indices; what is not given is -1."""
         count = max(np.size(column) for column in columns.values())
-        arrays = [column for column in columns.values() if np.ndim(column)]
+        arrays = [np.asarray(given) for given in columns.values() if np.ndim(given)]
         count = len(arrays[0]) if arrays else count
         needed = self._length + count
         if needed > len(self._columns[self.names[0]]):

@@ -6,6 +6,7 @@ intersected the way a query would do it.
 
 import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
 from orchestration.simulation.bookings import (
     ACCEPTED,
@@ -18,7 +19,7 @@ from orchestration.simulation.bookings import (
 from orchestration.simulation.catalogue import SLOT_MINUTES
 from orchestration.simulation.setting import Setting
 from orchestration.simulation.texts import numbered
-from orchestration.simulation.world import DAY, HOUR, MINUTE
+from orchestration.simulation.world import DAY, HOUR, MINUTE, World
 
 QUARTER = 15 * MINUTE
 ANNOUNCED_DAYS = 14
@@ -111,10 +112,10 @@ def utilisation_of(bookings: Bookings) -> pl.DataFrame:
 
 def _paint(
     grid: np.ndarray,
-    provider: object,
-    starts_at: object,
-    ends_at: object,
-    world: object,
+    provider: ArrayLike,
+    starts_at: ArrayLike,
+    ends_at: ArrayLike,
+    world: World,
 ) -> None:
     """Add one to every quarter hour of every interval, inside the world."""
     begin = world.start_of(0)
