@@ -45,9 +45,9 @@ overview as (
 
     select
         day,
-        {{ whole_value('active_users') }}::bigint as active_user_count,
-        {{ whole_value('booking_requests') }}::bigint as booking_count,
-        {{ whole_value('chat_sessions') }}::bigint as chat_session_count,
+        coalesce({{ whole_value('active_users') }}, 0)::bigint as active_user_count,
+        coalesce({{ whole_value('booking_requests') }}, 0)::bigint as booking_count,
+        coalesce({{ whole_value('chat_sessions') }}, 0)::bigint as chat_session_count,
         ({{ whole_value('error_rate') }} * 100)::numeric(9, 6) as error_percent
     from metrics
     group by day
