@@ -10,6 +10,7 @@ from orchestration.raw.chunks import Part
 from orchestration.raw.intake import CHUNK_ROWS
 from orchestration.raw.ledger import open_load
 from orchestration.raw.loading import Circumstances
+from orchestration.raw.memory import few_collections
 from orchestration.raw.partitions import Partitions
 from orchestration.raw.reading import read_again
 from orchestration.raw.records import Batch, Record
@@ -91,6 +92,7 @@ class _Kept(NamedTuple):
     pointer: str
 
 
+@few_collections()
 def replay(
     url: str,
     source: Source,

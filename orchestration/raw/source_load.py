@@ -9,6 +9,7 @@ from orchestration.raw.groups import GroupLoaded, ReadFile, load_group
 from orchestration.raw.intake import ChangedError, Intake
 from orchestration.raw.landing import LandingFile, LandingUnreachable
 from orchestration.raw.ledger import FileSeen, record_files, record_refused
+from orchestration.raw.memory import few_collections
 from orchestration.raw.reading import Refused
 from orchestration.raw.reports import FileOutcome, FileState, SourceReport
 from orchestration.raw.scanning import (
@@ -50,6 +51,7 @@ class SourceLoad:
         waiting = sum(len(read.first.rows) for read in self._group)
         return waiting + sum(file.counts.accepted_count for file in self.report.files)
 
+    @few_collections()
     def run(self, files: Iterable[LandingFile], *, now: datetime) -> SourceReport:
         """Load the new ones of the files listed, and report on all of them."""
         hashed = list(self._hash(self._unknown(files), now=now))
