@@ -17,11 +17,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from orchestration.raw.loading import load_landing
+from orchestration.raw.partitions import create_partitions
 from orchestration.raw.reports import LoadReport
+from orchestration.raw.retention import purge_day
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.embedded import embedded_server
@@ -226,7 +228,7 @@ def small_files(bench: Bench, *, file_count: int, file_rows: int) -> None:
     made = list(events(2 * file_count * file_rows, seed=7))
     half = len(made) // 2
     write_ndjson(bench.landing / "web/one.ndjson", made[:half])
-    one = measured(bench.load).seconds
+    one = measured(bench.load)
     for number in range(file_count):
         at = half + number * file_rows
         write_ndjson(
@@ -235,10 +237,53 @@ def small_files(bench: Bench, *, file_count: int, file_rows: int) -> None:
     many = measured(bench.load).seconds
     print(
         f"{file_count:,} files of {file_rows} rows: {many:.1f} s,"
-        f" one file of {half:,}: {one:.1f} s   ratio {many / one:.2f}"
+        f" one file of {half:,}: {one.seconds:.1f} s"
+        f"   ratio {many / one.seconds:.2f}   memory {one.mebibytes:,.0f} MiB"
     )
     again = measured(bench.load).seconds
     print(f"a scan with nothing new: {again:.2f} s")
+
+
+def pandas_peer(bench: Bench, *, row_count: int = 100_000) -> None:
+    """Compare with pandas.to_sql of the same events, without any of our checks."""
+    import pandas as pd  # noqa: PLC0415
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    write_ndjson(bench.landing / "web/peer.ndjson", list(events(row_count, seed=3)))
+    ours = measured(bench.load).seconds
+
+    def peer() -> None:
+        frame = pd.DataFrame(events(row_count, seed=3))
+        frame["properties"] = frame["properties"].map(json.dumps)
+        url = bench.url.replace("postgresql://", "postgresql+psycopg://", 1)
+        with sa.create_engine(url).begin() as connection:
+            frame.to_sql("peer", connection, if_exists="replace", index=False)
+
+    theirs = measured(peer).seconds
+    print(f"pandas.to_sql of {row_count:,} events: {theirs / ours:.1f} x our time")
+
+
+def purge(bench: Bench) -> None:
+    """Purge a day of few rows and one of a hundred times as many."""
+    seconds = []
+    for day, row_count in ((date(2025, 3, 1), 3_000), (date(2025, 3, 2), 300_000)):
+        create_partitions(bench.url, [day])
+        bench.execute(
+            "insert into raw.events"
+            " select made.* from (select * from raw.events limit 1) as events,"
+            " jsonb_populate_record(null::raw.events, to_jsonb(events) ||"
+            " jsonb_build_object('occurred_on', %s::date)) as made,"
+            " generate_series(1, %s)",
+            day,
+            row_count,
+        )
+        began = time.perf_counter()
+        purge_day(bench.url, day, reason="benchmark")
+        seconds.append(time.perf_counter() - began)
+    print(
+        f"purge of 3,000 rows {seconds[0] * 1000:.0f} ms, of 300,000"
+        f" {seconds[1] * 1000:.0f} ms   ratio {seconds[1] / seconds[0]:.2f}"
+    )
 
 
 def main() -> None:
@@ -263,6 +308,8 @@ def main() -> None:
             write(bench.landing / f"web/events.{kind}", made)
             del made
             bench.ratio(kind, asked.rows)
+        pandas_peer(bench)
+        purge(bench)
         if asked.files:
             small_files(bench, file_count=asked.files, file_rows=100)
 
