@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.types.json import JsonbBinaryDumper
@@ -18,6 +18,16 @@ _TEXT, _TEXT_ARRAY = 25, 1009
 _ARRAY_HEAD = struct.Struct(">iiI")
 _DIMENSION = struct.Struct(">ii")
 _LENGTH = struct.Struct(">i")
+
+_NOT_STORABLE = (
+    errors.DataError,
+    errors.NotNullViolation,
+    errors.CheckViolation,
+    errors.ProgramLimitExceeded,
+    UnicodeEncodeError,
+    struct.error,
+    OverflowError,
+)
 
 # Few lists of purposes exist; made-up ones must not fill the memory.
 _KEPT = 1_000
@@ -57,13 +67,23 @@ def _encode_texts(texts: tuple[str, ...]) -> bytes:
     return b"".join(pieces)
 
 
+class NotStorableError(Exception):
+    """A row that the server does not take. Holds nothing of the row."""
+
+
 def copy_rows(
     connection: psycopg.Connection,
     table: str,
     columns: Sequence[str],
     rows: Iterable[Sequence],
 ) -> None:
-    """COPY rows into a table; their values are of the types of its columns."""
+    """COPY rows into a table; their values are of the types of its columns.
+
+    Raises
+    ------
+    NotStorableError
+        Instead of the driver's error, whose message quotes the row.
+    """
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     target = sql.Identifier(*table.split("."))
     # Not by `select … limit 0`: planning that would lock every partition.
@@ -78,8 +98,12 @@ def copy_rows(
         cursor.adapters.register_dumper(str, _CanonicalJson)
         cursor.adapters.register_dumper(list, _Texts)
         statement = sql.SQL("copy {} ({}) from stdin (format binary)")
-        with cursor.copy(statement.format(target, names)) as copy:
-            copy.set_types([oids[name] for name in columns])
-            write_row = copy.write_row
-            for row in rows:
-                write_row(row)
+        try:
+            with cursor.copy(statement.format(target, names)) as copy:
+                copy.set_types([oids[name] for name in columns])
+                write_row = copy.write_row
+                for row in rows:
+                    write_row(row)
+        except _NOT_STORABLE as error:
+            msg = f"{table} does not take a row: {type(error).__name__}"
+            raise NotStorableError(msg) from None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import psycopg
 
+from orchestration.raw.bulk import copy_rows
 from orchestration.raw.chunks import (
     CONTRACT,
     EVENT_ID,
@@ -13,6 +14,21 @@ from orchestration.raw.chunks import (
     SOURCE,
     Chunk,
     Part,
+)
+
+_COLUMNS = (
+    "load_id",
+    "source",
+    "outcome",
+    "reason",
+    "pointer",
+    "expected",
+    "contract_version",
+    "event_name",
+    "event_id",
+    "line_number",
+    "byte_offset",
+    "record",
 )
 
 _INSERT_CONFLICT = """
@@ -47,18 +63,8 @@ def copy_set_aside(
         for part in parts
         for record in part.batch.set_aside
     ]
-    if not records:
-        return
-    with connection.cursor().copy(
-        """
-        copy raw.set_aside (
-            load_id, source, outcome, reason, pointer, expected, contract_version,
-            event_name, event_id, line_number, byte_offset, record
-        ) from stdin
-        """
-    ) as copy:
-        for record in records:
-            copy.write_row(record)
+    if records:
+        copy_rows(connection, "raw.set_aside", _COLUMNS, records)
 
 
 def insert_conflicts(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from psycopg import errors
 
+from orchestration.raw.bulk import NotStorableError
 from orchestration.raw.groups import GroupLoaded, ReadFile, load_group
 from orchestration.raw.intake import ChangedError, Intake
 from orchestration.raw.landing import LandingFile, LandingUnreachable
@@ -26,6 +27,7 @@ GROUP_BYTES = 64 << 20
 
 CHANGED = "changed"
 GROWN = "grown"
+NOT_STORABLE = "not_storable"
 
 # Two sources may take the same key at once, one time in 2**64; then one comes again.
 _ATTEMPTS = 3
@@ -40,6 +42,7 @@ class SourceLoad:
         self._source = source
         self._intake = intake
         self._group: list[ReadFile] = []
+        self._group_rows = self._group_bytes = 0
         self._listed: dict[bytes, LandingFile] = {}
         self._aliases: list[tuple[LandingFile, bytes]] = []
         self._grown: set[bytes] = set()
@@ -117,7 +120,9 @@ class SourceLoad:
         self._listed[sha256] = file
         if read.is_whole:
             self._group.append(read)
-            if self._is_group_full():
+            self._group_rows += read.first.record_count
+            self._group_bytes += file.size_bytes
+            if self._group_rows >= GROUP_ROWS or self._group_bytes >= GROUP_BYTES:
                 self._load_group()
         else:
             # Alone: should its end refuse it, nothing else is undone with it.
@@ -136,14 +141,23 @@ class SourceLoad:
             self._note(file, "unreadable", "landing_unreachable")
         return None
 
-    def _is_group_full(self) -> bool:
-        records = sum(read.first.record_count for read in self._group)
-        size = sum(read.load.size_bytes for read in self._group)
-        return records >= GROUP_ROWS or size >= GROUP_BYTES
-
     def _load_group(self) -> None:
         """Load the files that waited for each other, in one transaction."""
         files, self._group = self._group, []
+        self._group_rows = self._group_bytes = 0
+        try:
+            self._load_whole(files)
+        except NotStorableError:
+            # One of them has a row that the normaliser should have set aside: the
+            # others are not held up by it.
+            for read in files:
+                try:
+                    self._load_whole([read])
+                except NotStorableError:
+                    sha256 = read.load.sha256
+                    self._refuse(self._listed.pop(sha256), sha256, NOT_STORABLE)
+
+    def _load_whole(self, files: list[ReadFile]) -> None:
         if not files:
             return
         for attempt in range(_ATTEMPTS):
@@ -167,9 +181,10 @@ class SourceLoad:
                 if again is None or attempt == _ATTEMPTS - 1:
                     raise
                 read = again
-            except Refused as refused:
+            except (Refused, NotStorableError) as refused:
                 self._listed.pop(sha256, None)
-                self._refuse(file, sha256, refused.reason)
+                reason = getattr(refused, "reason", NOT_STORABLE)
+                self._refuse(file, sha256, reason)
                 return
             except ChangedError:
                 self._note(file, "waiting", "changed_while_read")

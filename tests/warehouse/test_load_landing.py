@@ -5,6 +5,7 @@ import os
 import pytest
 
 from orchestration.raw.landing import LandingStore
+from orchestration.raw.normalize import Normalizer
 from tests.warehouse.landing_world import NOW, World, event, ndjson, packed
 
 
@@ -168,6 +169,34 @@ def test_a_long_file_that_ends_in_damage_leaves_nothing(world, connection, monke
     world.put("web/2.ndjson.gz", packed(long))
     report = world.load()
     assert report.counts.accepted_count == 95
+    assert_conserved(connection)
+
+
+@pytest.mark.parametrize("chunk_rows", [2, 1_000])
+def test_a_row_that_no_table_takes_refuses_its_file_only(
+    world, connection, monkeypatch, chunk_rows
+):
+    """Normalising sets such rows aside; should it ever fail to, loading goes on."""
+
+    def careless(self, records):
+        batch = normalize(self, records)
+        batch.rows = [
+            tuple("nul \0" if value == "poison" else value for value in row)
+            for row in batch.rows
+        ]
+        return batch
+
+    normalize = Normalizer.normalize
+    monkeypatch.setattr(Normalizer, "normalize", careless)
+    monkeypatch.setattr("orchestration.raw.intake.CHUNK_ROWS", chunk_rows)
+    poisoned = [event(str(n), device_id="poison" if n == 4 else "d") for n in range(5)]
+    world.put("web/1.ndjson", ndjson(event("a")))
+    world.put("web/2.ndjson", ndjson(*poisoned))
+    world.put("web/3.ndjson", ndjson(event("c")))
+
+    found = states(world.load())
+    assert found["web/2.ndjson"] == ("refused", "not_storable")
+    assert ids(connection) == ["a", "c"]
     assert_conserved(connection)
 
 
