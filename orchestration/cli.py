@@ -153,18 +153,54 @@ def replay(
     reason: Annotated[str | None, typer.Option(help="Only rows with this one.")] = None,
 ) -> None:
     """Try what was quarantined again, under the contracts as they are now."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from orchestration.privacy.suppressions import suppressions_held  # noqa: PLC0415
     from orchestration.raw.loading import read_circumstances  # noqa: PLC0415
     from orchestration.raw.replay import replay as replay_source  # noqa: PLC0415
     from orchestration.raw.sources import load_sources  # noqa: PLC0415
 
-    with _warehouse() as (settings, url):
+    with _warehouse() as (settings, url), suppressions_held(url, settings) as erased:
+        circumstances = read_circumstances(settings, now=datetime.now(tz=UTC))
         report = replay_source(
             url,
             source=load_sources(settings.registry_dir / "sources")[source],
-            circumstances=read_circumstances(settings, now=datetime.now(tz=UTC)),
+            circumstances=replace(
+                circumstances, is_suppressed=erased.holds if erased else None
+            ),
             reason=reason,
         )
     print(report)
+
+
+@app.command()
+def erase(
+    user_id: Annotated[str, typer.Argument(help="Login id of the person.")],
+    reason: Annotated[str, typer.Option(help="Why; kept, so it must name nobody.")],
+    also: Annotated[
+        list[str] | None, typer.Option(help="Another name, such as an e-mail address.")
+    ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="A device known to be the person's.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Only count, by place.")] = False,  # noqa: FBT002
+) -> None:
+    """Erase one person from every place, search for them, and print the receipt."""
+    from orchestration.privacy.erasure import (  # noqa: PLC0415
+        ErasureError,
+        Request,
+        erase_person,
+    )
+
+    request = Request(user_id, reason, tuple(also or ()), tuple(device or ()))
+    with _warehouse() as (settings, url):
+        try:
+            receipt = erase_person(
+                url, settings=settings, request=request, dry_run=dry_run
+            )
+        except ErasureError as problem:
+            _fail(f"not done: {problem}. Run the same command to go on.")
+    print(json.dumps(receipt.body, indent=2))
 
 
 @app.command()

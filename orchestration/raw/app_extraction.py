@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 
 import psycopg
 
+from orchestration.privacy.places import read_places
+from orchestration.privacy.suppressions import read_suppressions
 from orchestration.raw.app_copying import Hide, pseudonym
 from orchestration.raw.app_history import ExtractError, Moment, Written
 from orchestration.raw.app_mapping import Reading, map_table
@@ -23,7 +25,7 @@ from orchestration.raw.app_state import (
     record_load,
     save_progress,
 )
-from orchestration.raw.app_table_extract import TableExtract, TableReport
+from orchestration.raw.app_table_extract import Erased, TableExtract, TableReport
 from orchestration.raw.app_tables import read_app_tables
 from orchestration.registry.app_source import AppSource
 from orchestration.registry.entries import Entry
@@ -43,11 +45,14 @@ class Terms:
         The key of what contact details become.
     registry_version : int or None
         The version that the mapping was taken from.
+    suppression_key : bytes or None
+        The key of the list of erased persons; None asks nobody's.
     """
 
     timezone: str
     pseudonym_key: bytes
     registry_version: int | None = None
+    suppression_key: bytes | None = None
 
 
 @dataclass
@@ -131,6 +136,16 @@ class _Run:
         self.entry = entry
         self.app_source = app_source
         self.terms = terms
+        # Held to the end: an erasure waits for extracts that know an older list.
+        warehouse.execute(
+            "select pg_advisory_xact_lock_shared(hashtext('daybook.erased'))"
+        )
+        self.suppressions = (
+            read_suppressions(warehouse, key=terms.suppression_key)
+            if terms.suppression_key
+            else None
+        )
+        self.places = read_places() if self.suppressions else {}
         load_id = next_load_id(warehouse)
         self.moment = Moment(load_id, snapshot.taken_at, terms.timezone)
 
@@ -152,6 +167,7 @@ class _Run:
                 reading,
                 self.moment,
                 self._hides(reading),
+                self._erased(reading),
             )
             with _told_about(name):
                 progress = extract.run(
@@ -187,10 +203,22 @@ class _Run:
         return readings
 
     def _hides(self, reading: Reading) -> dict[str, Hide]:
-        return {
+        hides = {
             name: pseudonym(kind, key=self.terms.pseudonym_key)
             for name, kind in reading.mapping.pseudonymise.items()
         }
+        place = self.places.get(f"raw.app_{reading.table.name}")
+        if place and self.suppressions:
+            named = {*place.delete, *place.rename} & set(reading.columns)
+            hides |= dict.fromkeys(named, self.suppressions.renamed)
+        return hides
+
+    def _erased(self, reading: Reading) -> Erased | None:
+        """Return which rows of a table are not to be kept, once renamed."""
+        place = self.places.get(f"raw.app_{reading.table.name}")
+        if not place or not self.suppressions or not place.delete:
+            return None
+        return Erased(place.delete, self.suppressions.replacement_ids)
 
     def _record(self, report: ExtractReport) -> None:
         """Write the ledger row and the touched days, if anything was written."""

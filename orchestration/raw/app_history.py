@@ -115,9 +115,7 @@ _FIND_VERSIONS = """
     with hashed as (
         select
             {columns},
-            sha256(convert_to(
-                jsonb_strip_nulls(jsonb_build_object({named}))::text, 'UTF8'
-            )) as row_hash
+            {content_hash} as row_hash
         from pg_temp.incoming
     )
 
@@ -130,6 +128,18 @@ _FIND_VERSIONS = """
     ) as current on hashed.{key} = current.{key}
     where current.row_hash is distinct from hashed.row_hash
 """
+
+
+def content_hash_sql(table: AppTable) -> sql.Composable:
+    """Return the hash of a row's content, nulls left out so that columns can be added."""
+    named = sql.SQL(", ").join(
+        sql.SQL("{}, {}").format(sql.Literal(name), _typed(table, name))
+        for name in table.content
+    )
+    return sql.SQL(
+        "sha256(convert_to("
+        "jsonb_strip_nulls(jsonb_build_object({}))::text, 'UTF8'))"
+    ).format(named)
 
 
 def find_versions(
@@ -150,10 +160,7 @@ def find_versions(
             sql.SQL("{} as {}").format(_typed(table, name), sql.Identifier(name))
             for name in table.columns
         ),
-        named=sql.SQL(", ").join(
-            sql.SQL("{}, {}").format(sql.Literal(name), _typed(table, name))
-            for name in table.content
-        ),
+        content_hash=content_hash_sql(table),
         key=sql.Identifier(table.key),
         relation=table.relation,
         join=sql.SQL("full" if whole else "left"),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -44,6 +45,14 @@ class TableReport:
     was_swept: bool = False
 
 
+@dataclass(frozen=True)
+class Erased:
+    """Rows that are not kept: those of erased persons, under their replacements."""
+
+    columns: tuple[str, ...]
+    replacement_ids: list[str]
+
+
 @dataclass
 class TableExtract:
     """The extraction of one table inside the two open transactions."""
@@ -53,6 +62,7 @@ class TableExtract:
     reading: Reading
     moment: Moment
     hides: dict[str, Hide]
+    erased: Erased | None = None
     report: TableReport = field(default_factory=TableReport)
 
     def run(
@@ -106,12 +116,28 @@ class TableExtract:
         table = self.reading.table
         present = sql.Identifier("pg_temp", "present")
         key = sql.Identifier(table.key)
+        names = [table.key]
+        if self.erased:
+            names += [name for name in self.erased.columns if name != table.key]
+        columns = [sql.Identifier(name) for name in names]
         self._execute("drop table if exists pg_temp.present")
-        self._execute("create temp table present ({} text) on commit drop", key)
-        query = sql.SQL("select source.{}::text from {}").format(
-            key, self.reading.source_sql()
+        self._execute(
+            "create temp table present ({}) on commit drop",
+            sql.SQL(", ").join(sql.SQL("{} text").format(name) for name in columns),
         )
-        self._copy(query, present, hidden={})
+        query = sql.SQL("select {} from {}").format(
+            sql.SQL(", ").join(
+                sql.SQL("source.{}::text").format(name) for name in columns
+            ),
+            self.reading.source_sql(),
+        )
+        hidden = {
+            position: self.hides[name]
+            for position, name in enumerate(names)
+            if self.erased and name in self.erased.columns and name in self.hides
+        }
+        self._copy(query, present, hidden=hidden)
+        self._drop_erased("pg_temp.present")
         self._write(find_removed(self.warehouse, table, present=present))
         unseen = self.warehouse.execute(
             sql.SQL(
@@ -138,6 +164,7 @@ class TableExtract:
             self.reading.columns.index(name): hide for name, hide in self.hides.items()
         }
         self._copy(query, into, hidden=hidden)
+        self._drop_erased("pg_temp.incoming")
         # Nothing analyses a temporary table by itself; the joins depend on its size.
         self._execute("analyze pg_temp.incoming")
         self.report.read += check_incoming(self.warehouse, self.reading)
@@ -147,6 +174,16 @@ class TableExtract:
             (self.snapshot.taken_at,),
         ).fetchone()
         return row[0] if row and row[1] else None
+
+    def _drop_erased(self, table: LiteralString) -> None:
+        """Forget what was read of erased persons, who have their replacements' ids."""
+        for name in self.erased.columns if self.erased else ():
+            self.warehouse.execute(
+                sql.SQL("delete from {} where {}::text = any(%s)").format(
+                    sql.SQL(table), sql.Identifier(name)
+                ),
+                (self.erased.replacement_ids if self.erased else [],),
+            )
 
     def _copy(
         self, query: sql.Composable, into: sql.Composable, *, hidden: dict[int, Hide]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
+from orchestration.privacy.suppressions import suppressions_held
 from orchestration.raw.alarms import raise_alarms
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.intake import Intake, Progress
@@ -121,10 +122,15 @@ def load_landing(
     report = LoadReport(started_at=now)
     store = store or LandingStore(settings.landing_url)
     circumstances = read_circumstances(settings, now=now)
-    for name, source in load_sources(settings.registry_dir / "sources").items():
-        if only is None or name in only:
-            load = partial(_load_source, url, source, store=store, progress=progress)
-            report.sources.append(load(circumstances=circumstances))
+    with suppressions_held(url, settings) as suppressions:
+        if suppressions is not None:
+            circumstances = replace(circumstances, is_suppressed=suppressions.holds)
+        for name, source in load_sources(settings.registry_dir / "sources").items():
+            if only is None or name in only:
+                load = partial(
+                    _load_source, url, source, store=store, progress=progress
+                )
+                report.sources.append(load(circumstances=circumstances))
     report.seconds = time.monotonic() - began
     return report
 

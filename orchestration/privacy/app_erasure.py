@@ -1,0 +1,126 @@
+"""Erasure in the app tables: behaviour goes in every version, money stays renamed."""
+
+from collections.abc import Mapping
+
+import psycopg
+from psycopg import sql
+
+from orchestration.privacy.places import Place
+from orchestration.privacy.subjects import Subject
+from orchestration.raw.app_history import content_hash_sql
+from orchestration.raw.app_tables import AppTable, read_app_tables
+from orchestration.raw.ledger import open_load
+
+APP_SOURCE = "app"
+
+
+def erase_app_rows(
+    connection: psycopg.Connection,
+    subject: Subject,
+    *,
+    places: Mapping[str, Place],
+    timezone: str,
+) -> dict[str, int]:
+    """Delete or rename the person's rows inside the caller's transaction.
+
+    Returns how many rows changed, by place. The business days of the rows are touched,
+    so that builds follow.
+    """
+    connection.execute("select pg_advisory_xact_lock(hashtext('daybook.truth'))")
+    connection.execute("create temp table touched (event_name text, day date)")
+    counts = {}
+    for name, table in read_app_tables(connection).items():
+        place = places.get(f"raw.app_{name}")
+        if place is None:
+            continue
+        count = 0
+        for column in place.delete:
+            _note_days(connection, table, column, subject, timezone=timezone)
+            count += _delete(connection, table, column, subject)
+        for column in place.rename:
+            _note_days(connection, table, column, subject, timezone=timezone)
+            count += _rename(connection, table, column, subject)
+        if count:
+            counts[place.name] = count
+    if counts:
+        # Extracts, and so erasures from what they brought, do not count as events.
+        load_id = open_load(
+            connection,
+            "erasure",
+            source=APP_SOURCE,
+            reason=f"erasure {subject.erasure_id}",
+        )
+        connection.execute(
+            """
+            insert into ops.touched_days (load_id, occurred_on, event_name, row_count)
+            select %s, day, event_name, count(*)
+            from pg_temp.touched
+            where day >= '1970-01-01' and day < current_date + 1100
+            group by day, event_name
+            """,
+            (load_id,),
+        )
+    connection.execute("drop table pg_temp.touched")
+    return counts
+
+
+def _note_days(
+    connection: psycopg.Connection,
+    table: AppTable,
+    column: str,
+    subject: Subject,
+    *,
+    timezone: str,
+) -> None:
+    for day in table.days:
+        is_date = table.columns[day].type == "date"
+        form = "{}" if is_date else "({} at time zone %(timezone)s)::date"
+        connection.execute(
+            sql.SQL(
+                "insert into pg_temp.touched (event_name, day) "
+                "select %(event_name)s, "
+                + form
+                + " from {} where {} = %(user_id)s and {} is not null"
+            ).format(
+                sql.Identifier(day),
+                table.relation,
+                sql.Identifier(column),
+                sql.Identifier(day),
+            ),
+            {
+                "event_name": f"app:{table.name}",
+                "timezone": timezone,
+                "user_id": subject.user_id,
+            },
+        )
+
+
+def _delete(
+    connection: psycopg.Connection, table: AppTable, column: str, subject: Subject
+) -> int:
+    return connection.execute(
+        sql.SQL("delete from {} where {} = %s").format(
+            table.relation, sql.Identifier(column)
+        ),
+        (subject.user_id,),
+    ).rowcount
+
+
+def _rename(
+    connection: psycopg.Connection, table: AppTable, column: str, subject: Subject
+) -> int:
+    """Give the rows to the replacement, hashed anew: the next extract writes the same."""
+    renamed = connection.execute(
+        sql.SQL("update {} set {} = %s where {} = %s").format(
+            table.relation, sql.Identifier(column), sql.Identifier(column)
+        ),
+        (subject.replacement_id, subject.user_id),
+    ).rowcount
+    if renamed:
+        connection.execute(
+            sql.SQL("update {} set row_hash = {} where {} = %s").format(
+                table.relation, content_hash_sql(table), sql.Identifier(column)
+            ),
+            (subject.replacement_id,),
+        )
+    return renamed
