@@ -78,3 +78,10 @@
     {%- endif -%}
     '{{ timezone }}'
 {%- endmacro %}
+
+{# The first and the last reporting day of a relation. #}
+{% macro first_and_last(relation, instant) -%}
+    select {{ reporting_day('min(' ~ instant ~ ')') }} as day from {{ ref(relation) }}
+    union all
+    select {{ reporting_day('max(' ~ instant ~ ')') }} as day from {{ ref(relation) }}
+{%- endmacro %}

@@ -14,13 +14,16 @@
 
     ),
 
+    -- One position over all persons: joins on it alone cannot become quadratic in the rows
+    -- of one person, whatever the planner guesses.
     numbered as (
 
         select
             *,
             row_number() over (
-                partition by funnel_id, person_key
                 order by
+                    funnel_id,
+                    person_key,
                     occurred_at,
                     case when is_sequenced then source_sequence end,
                     step_index,
@@ -59,11 +62,9 @@
     ),
 
     -- A row that is its own next step gives way to the one after it.
-    links as (
+    links as materialized (
 
         select
-            starts.funnel_id,
-            starts.person_key,
             starts.position,
             case
                 when (ends.source, ends.event_id) = (starts.source, starts.event_id)
@@ -71,14 +72,19 @@
                 else starts.next_position
             end as next_position
         from linked as starts
-        inner join linked as ends
-            on
-                ends.funnel_id = starts.funnel_id
-                and ends.person_key = starts.person_key
-                and ends.pair = starts.pair
-                and ends.position = starts.next_position
-                and ends.is_end
-        where not starts.is_end
+        inner join linked as ends on starts.next_position = ends.position
+        where not starts.is_end and ends.is_end
+
+    ),
+
+    moves as materialized (
+
+        select
+            links.position,
+            links.next_position,
+            numbered.occurred_at as next_at
+        from links
+        inner join numbered on links.next_position = numbered.position
 
     ),
 
@@ -105,19 +111,14 @@
             walks.entered_on,
             walks.entered_at,
             walks.entry_position,
-            numbered.position,
-            walks.reached_at || numbered.occurred_at,
-            walks.positions || numbered.position,
+            moves.next_position,
+            walks.reached_at || moves.next_at,
+            walks.positions || moves.next_position,
             walks.window_hours
         from walks
-        inner join links using (funnel_id, person_key, position)
-        inner join numbered
-            on
-                numbered.funnel_id = links.funnel_id
-                and numbered.person_key = links.person_key
-                and numbered.position = links.next_position
+        inner join moves using (position)
         where
-            numbered.occurred_at
+            moves.next_at
             <= walks.entered_at + make_interval(hours => walks.window_hours)
 
     )

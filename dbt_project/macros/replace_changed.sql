@@ -87,14 +87,15 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# A model built anew changed every day that it has or had. #}
+{# A model built anew changed every day that it has or had. Its children plan by its
+   statistics, which a new table lacks. #}
 {% macro record_rebuilt() -%}
-    {%- if execute and build_id() > 0 and not is_incremental() -%}
-        {%- set relation = load_relation(this) -%}
-        {%- if relation is not none -%}
-            with rebuilt as (select distinct {{ day_column() }} as day from {{ this }})
+    {%- if execute and not is_incremental() -%}
+        analyze {{ this }};
+        {%- if build_id() > 0 %}
+        with rebuilt as (select distinct {{ day_column() }} as day from {{ this }})
 
-            {{ record_changed('rebuilt') }}
+        {{ record_changed('rebuilt') }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

@@ -68,6 +68,7 @@ def calendar(events: Sequence[Event], app: App) -> list[date]:
     """Return every day from the first to the last of anything."""
     days = {event.occurred_on for event in events}
     days |= {booking.requested_at.date() for booking in app.bookings}
+    days |= {refund.refunded_at.date() for refund in app.refunds}
     days |= {payment.paid_at.date() for payment in app.payments if payment.paid_at}
     if not days:
         return []

@@ -111,6 +111,23 @@ def test_the_window_is_inclusive_and_every_step_has_a_row(database, connection):
     assert rows == [(1, 2, 2, 1, None), (2, 1, 2, 0.5, 0.5), (3, 0, 2, 0, 0)]
 
 
+def test_ten_thousand_rows_of_one_person_are_walked_in_seconds(database, connection):
+    define_funnel(connection, ("page_view", "page_view", "click"))
+    names = ("page_view", "page_view", "page_view", "click")
+    load(
+        connection,
+        [Event(f"e{i}", at(seconds=i), names[i % 4]) for i in range(10_000)],
+    )
+    connection.execute("alter role current_user set statement_timeout = '30s'")
+    connection.commit()
+    try:
+        build(connection, url=database, select=MODELS)
+    finally:
+        connection.execute("alter role current_user reset statement_timeout")
+        connection.commit()
+    assert [depth for depth, _ in found_entries(connection).values()] == [3]
+
+
 def exposure(event_id, moment, variant, **rest):
     return Event(
         event_id,

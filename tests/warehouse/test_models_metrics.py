@@ -73,7 +73,11 @@ APP = App(
         Payment("p3", "failed", 700, "EUR", at(days=1)),
         Payment("p4", "captured", 300, "EUR", at(days=1, hours=23)),
     ],
-    refunds=[Refund("r1", 400, "EUR", at(days=3))],
+    # The second refund is the last thing that happens at all.
+    refunds=[
+        Refund("r1", 400, "EUR", at(days=3)),
+        Refund("r2", 100, "EUR", at(days=7)),
+    ],
 )
 
 
@@ -161,7 +165,7 @@ def test_the_overview_tile_repeats_the_metrics(database, connection):
     build(connection, url=database, select=MODELS)
     metrics = metric_rows(events, APP)
     rows = connection.execute("select * from marts.dashboard_overview").fetchall()
-    assert len(rows) == 6
+    assert len(rows) == 8
     for day, users, bookings, chats, error_percent, top_pages in rows:
         errors, sessions = metrics[day, "error_rate", "all", "all"]
         assert users == metrics[day, "active_users", "all", "all"][0]

@@ -1,4 +1,5 @@
 {{ config(
+    pre_hook='set local enable_nestloop = off',
     unique_key=['device_id', 'is_excluded', 'started_at'],
     indexes=[
         {'columns': ['device_id', 'started_at', 'is_excluded'], 'unique': true},

@@ -1,4 +1,5 @@
 {{ config(
+    pre_hook='set local enable_nestloop = off',
     unique_key=['experiment_id', 'metric_name', 'variant', 'exposed_on'],
     indexes=[
         {'columns': ['experiment_id', 'metric_name', 'variant', 'exposed_on'], 'unique': true},
@@ -13,6 +14,18 @@ owned as (
 
 ),
 
+-- Materialized, or every comparison of a join would hash anew.
+goals as materialized (
+
+    select
+        id,
+        part,
+        occurred_at,
+        {{ person_id('person_key') }} as person_id
+    from owned
+
+),
+
 -- A unit converts once: by an event strictly after its exposure, inside the window.
 converted as (
 
@@ -23,13 +36,13 @@ converted as (
     from {{ ref('experiment_exposures') }} as exposures
     inner join {{ source('registry', 'experiment_metrics') }} as metrics
         on exposures.experiment_id = metrics.experiment_id
-    inner join owned
+    inner join goals
         on
-            exposures.experiment_id = owned.id
-            and metrics.metric_index = owned.part
-            and exposures.person_id = {{ person_id('owned.person_key') }}
-            and exposures.exposed_at < owned.occurred_at
-            and owned.occurred_at <= coalesce(
+            exposures.experiment_id = goals.id
+            and metrics.metric_index = goals.part
+            and exposures.person_id = goals.person_id
+            and exposures.exposed_at < goals.occurred_at
+            and goals.occurred_at <= coalesce(
                 exposures.exposed_at + make_interval(hours => metrics.within_hours),
                 'infinity'
             )

@@ -1,4 +1,5 @@
 {{ config(
+    pre_hook='set local enable_nestloop = off',
     unique_key=['experiment_id', 'person_id'],
     indexes=[
         {'columns': ['experiment_id', 'person_id'], 'unique': true},

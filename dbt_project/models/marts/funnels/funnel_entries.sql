@@ -2,6 +2,7 @@
 {%- set window_days = funnel_window_days() -%}
 
 {{ config(
+    pre_hook='set local enable_nestloop = off',
     unique_key=['funnel_id', 'person_id', 'entered_on'],
     indexes=[
         {'columns': ['funnel_id', 'person_id', 'entered_on'], 'unique': true},

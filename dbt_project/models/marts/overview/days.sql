@@ -5,22 +5,20 @@
 
 with
 
--- Only the ends count, and an index finds those.
+-- Only the ends count. Accounts may be years older than anything measured.
 known as (
 
     select min(day) as day from {{ ref('int_events_counted') }}
     union all
     select max(day) as day from {{ ref('int_events_counted') }}
     union all
-    select {{ reporting_day('min(requested_at)') }} as day
-    from {{ ref('stg_app__bookings') }}
+    {{ first_and_last('stg_app__bookings', 'requested_at') }}
     union all
-    select {{ reporting_day('max(requested_at)') }} as day
-    from {{ ref('stg_app__bookings') }}
+    {{ first_and_last('stg_app__booking_states', 'entered_at') }}
     union all
-    select {{ reporting_day('min(paid_at)') }} as day from {{ ref('stg_app__payments') }}
+    {{ first_and_last('stg_app__payments', 'paid_at') }}
     union all
-    select {{ reporting_day('max(paid_at)') }} as day from {{ ref('stg_app__payments') }}
+    {{ first_and_last('stg_app__refunds', 'refunded_at') }}
 
 ),
 

@@ -28,7 +28,9 @@ measured as (
 
 found as (
 
-    select * from measured
+    select measured.*
+    from measured
+    inner join {{ ref('days') }} as listed on measured.day = listed.day
     where {{ changed_days('measured.day', metric_parents) }}
 
 ),
