@@ -94,8 +94,8 @@ def booking_events(planner: Planner) -> pl.DataFrame:
             {
                 "id": number * 8 + step,
                 "booking_id": numbered("bkg_", number),
-                "old_status": pl.Series(old, dtype=pl.String),
-                "new_status": pl.Series(new, dtype=pl.String),
+                "old_status": pl.Series(old.tolist(), dtype=pl.String),
+                "new_status": pl.Series(new.tolist(), dtype=pl.String),
                 "changed_by": repeated(actor, len(number)),
                 "changed_at": times,
                 "updated_at": times,

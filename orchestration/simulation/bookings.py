@@ -298,7 +298,7 @@ class Bookings:
         ended = (table["ended_at"] >= 0) & (table["ended_at"] < end)
         for code, name in ENDINGS.items():
             state[(table["ending"] == code) & ended] = name
-        return pl.Series(state, dtype=pl.String)
+        return pl.Series(state.tolist(), dtype=pl.String)
 
     def is_tidied(self) -> np.ndarray:
         """Tell which bookings have been deleted: some of those declined."""

@@ -127,7 +127,7 @@ def lay_out_time(
     gap[first] = 0
     since_day = np.cumsum(gap)
     offset = since_day - since_day[first][moments.visit]
-    last = np.append(first[1:], len(moments)) - 1
+    last = np.append(first, len(moments))[1:] - 1
     visits.start = _keep_apart(visits, offset[last], progress)
     moments.at = visits.start[moments.visit] + offset
     return moments
@@ -230,7 +230,7 @@ def _keep_apart(visits: Visits, length: np.ndarray, progress: Progress) -> np.nd
     slack = np.maximum.accumulate(start - earliest - before + lift + 20 * DAY)
     moved = slack - lift - 20 * DAY + earliest + before
 
-    is_last = np.append(is_first[1:], True)
+    is_last = np.diff(device, append=-1) != 0
     ends = moved + need
     # Phones stamp microseconds of their own; keep the next start on the same ones.
     progress.busy_until[device[is_last]] = ends[is_last]

@@ -58,8 +58,8 @@ class Truth:
         return first
 
     def add(self, table: str, frame: pl.DataFrame) -> None:
-        """Collect rows of a table."""
-        if len(frame):
+        """Collect rows of a table; one without any still says which columns it has."""
+        if len(frame) or table not in self._frames:
             self._frames.setdefault(table, []).append(frame)
 
     def add_facts(self, facts: pl.DataFrame) -> None:
