@@ -162,7 +162,8 @@ class Trial:
             expected = truth_of(calm.url)
             results = []
             while not self._is_done():
-                results.append(self._killed_to_the_end(url, seconds, servers))
+                world = self._world(url, f"killed_{len(results)}")
+                results.append(self._killed_to_the_end(world, seconds, servers))
         return {
             "expected": expected,
             "results": results,
@@ -177,10 +178,9 @@ class Trial:
         )
 
     def _killed_to_the_end(
-        self, url: str, seconds: float, servers: ExitStack
+        self, world: World, seconds: float, servers: ExitStack
     ) -> dict[str, object]:
         """Load one world to its end through kills; some of them hit every stage."""
-        world = self._world(url, f"killed_{self.loader_kills}_{self.server_kills}")
         lay_files(world, self.plan)
         # The time of two long files: a kill meets any moment of the first transactions,
         # and the loads get on all the same.
