@@ -4,10 +4,7 @@
 
 {{ config(
     unique_key=['day', 'metric_id', 'dimension', 'dimension_value'],
-    indexes=[
-        {'columns': ['day', 'metric_id', 'dimension', 'dimension_value'], 'unique': true},
-        {'columns': ['metric_id', 'day']},
-    ],
+    indexes=[{'columns': ['day', 'metric_id', 'dimension', 'dimension_value'], 'unique': true}],
 ) }}
 
 with
