@@ -8,7 +8,7 @@ from orchestration.simulation.bookings import Bookings
 from orchestration.simulation.catalogue import CAMPAIGNS, CURRENCIES, SITES
 from orchestration.simulation.days import Planner
 from orchestration.simulation.outcomes import experiments_of
-from orchestration.simulation.people import KIND_NAMES, NOBODY
+from orchestration.simulation.people import CUSTOMER, KIND_NAMES, NOBODY
 from orchestration.simulation.services import (
     SLOW_DAY,
     SLOW_ENDPOINT,
@@ -50,7 +50,7 @@ def tables_of_truth(planner: Planner, truth: Truth) -> None:
     truth.add("devices", devices_of(setting))
     truth.add("anomalies", anomalies_of(setting))
     truth.add("experiments", experiments_of(truth))
-    truth.add("funnel_persons", funnel_of(setting, bookings))
+    truth.add("funnel_persons", funnel_of(planner, bookings))
 
 
 def bookings_at_end(bookings: Bookings) -> pl.DataFrame:
@@ -226,13 +226,18 @@ def anomalies_of(setting: Setting) -> pl.DataFrame:
     return frame.filter(pl.col("starts_at") < world.end).with_columns(times)
 
 
-def funnel_of(setting: Setting, bookings: pl.DataFrame) -> pl.DataFrame:
+def funnel_of(planner: Planner, bookings: pl.DataFrame) -> pl.DataFrame:
     """Return per user who registered in the world when each step was first reached.
 
     Bookings by telephone count: they are facts of the app database.
     """
-    people, world = setting.people, setting.world
-    new = np.flatnonzero((people.register_day >= 0) & (people.kind == 0))
+    people, world = planner.setting.people, planner.setting.world
+    # Whoever meant to, but did not come by, has not registered.
+    new = np.flatnonzero(
+        planner.progress.is_registered
+        & (people.register_day >= 0)
+        & (people.kind == CUSTOMER)
+    )
     joined = people.joined_at[new]
     registered = pl.DataFrame(
         {

@@ -6,7 +6,7 @@ import numpy as np
 
 from orchestration.simulation.days import Day
 from orchestration.simulation.setting import Setting
-from orchestration.simulation.world import DAY, MINUTE, SECOND
+from orchestration.simulation.world import DAY, MINUTE, SECOND, SENT_BY_SERVER
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ def deliver(setting: Setting, day: Day) -> Deliveries:
 
     draw = dice.random(count)
     repeats = np.flatnonzero(draw < troubles.duplicates)
-    conflicts = np.flatnonzero(draw > 1 - troubles.conflicts)
+    # A server that sends again says the same.
+    disputed = (draw > 1 - troubles.conflicts) & ~SENT_BY_SERVER[day.moments.name]
+    conflicts = np.flatnonzero(disputed)
     soon = dice.integers(1, 60, len(repeats)) * SECOND
     later = dice.integers(1, 40, len(repeats)) * 3_600 * SECOND
     wait = np.where(dice.random(len(repeats)) < 0.5, soon, later)

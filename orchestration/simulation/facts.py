@@ -136,6 +136,7 @@ def person_days_of(facts: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.len().cast(pl.Int64).alias("interactive_event_count"),
             views().alias("view_count"),
+            counted("page_view").alias("raw_view_count"),
             counted("click").alias("click_count"),
             counted("search_performed").alias("search_count"),
             counted("interaction").alias("interaction_count"),

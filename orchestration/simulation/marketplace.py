@@ -1,6 +1,7 @@
 """The simulated marketplace in one function: world in; files, app rows, truth out."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,11 +122,14 @@ class _Run:
         self.services = Services(setting)
         # What was rendered but lands on a later day, by source and day.
         self._later: dict[tuple[str, int], list] = {}
+        # How many lines land, also where they lie already: malformed ones go by it.
+        self._line_counts: Counter[tuple[str, int]] = Counter()
 
     def day(self, number: int, *, wants_truth: bool) -> None:
         """Plan a day, deliver what it causes and write the files that are complete."""
         day = self.planner.plan(number)
         copies = deliver(self.setting, day)
+        self._count(day, copies)
         own = self.services.of_their_own(day)
         if wants_truth:
             facts = facts_of(self.setting, day)
@@ -143,15 +147,25 @@ class _Run:
         lands = copies.land_day
         return len(lands) > 0 and int(lands.max()) >= self.landing.first_day
 
-    def _render(self, day: Day, once: Once, copies: Deliveries) -> None:
+    def _senders(self, day: Day, copies: Deliveries) -> dict[str, np.ndarray]:
+        """Tell for each source which copies it sends."""
         device = day.device[copies.moment]
         from_server = SENT_BY_SERVER[day.moments.name[copies.moment]]
         mobile = self.setting.devices.is_mobile[device] & ~from_server
-        for source, mine in (
-            ("server", from_server),
-            ("mobile", mobile),
-            ("web", ~mobile & ~from_server),
-        ):
+        return {
+            "server": from_server,
+            "mobile": mobile,
+            "web": ~mobile & ~from_server,
+        }
+
+    def _count(self, day: Day, copies: Deliveries) -> None:
+        for source, mine in self._senders(day, copies).items():
+            days, counts = np.unique(copies.land_day[mine], return_counts=True)
+            for land_day, count in zip(days.tolist(), counts.tolist(), strict=True):
+                self._line_counts[source, land_day] += count
+
+    def _render(self, day: Day, once: Once, copies: Deliveries) -> None:
+        for source, mine in self._senders(day, copies).items():
             index = np.flatnonzero(mine)
             # In pieces, so that a big day does not need big memory.
             for start in range(0, len(index), PIECE):
@@ -177,7 +191,7 @@ class _Run:
             parts = self._later.pop((source, number), [])
             lines = pl.concat(parts) if parts else pl.Series(dtype=pl.String)
             kinds = KINDS if source == "web" else BATCH_KINDS
-            broken = self._malformed(source, number, len(lines), kinds, wants_truth)
+            broken = self._malformed(source, number, kinds, wants_truth)
             self.landing.write_lines(source, number, lines, broken)
         frames = self._later.pop(("server", number), [])
         if frames:
@@ -195,12 +209,12 @@ class _Run:
         self,
         source: str,
         number: int,
-        count: int,
         kinds: tuple[tuple[str, bytes], ...],
         wants_truth: bool,  # noqa: FBT001
     ) -> list[bytes]:
         world = self.setting.world
         dice = world.dice(f"malformed {source}", number)
+        count = self._line_counts.pop((source, number), 0)
         drawn = draw_kinds(dice, world.troubles.malformed, count) % len(kinds)
         if wants_truth and len(drawn):
             names = pl.Series([kinds[kind][0] for kind in drawn])

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from orchestration.simulation.app_tables import app_tables
 from orchestration.simulation.days import Planner
 from orchestration.simulation.experiments import buckets
 from orchestration.simulation.marketplace import simulate
@@ -282,17 +281,3 @@ def test_throughput_is_told(tmp_path, capsys):
         )
     # Far below the 200,000 a second that it does alone: other work may be running.
     assert made.records_per_second > 20_000
-
-
-@pytest.mark.parametrize("troubles", [Troubles(), Troubles.none()])
-@pytest.mark.parametrize("activity", [0.0, 0.3])
-def test_worlds_in_which_next_to_nothing_happens_can_be_told(
-    troubles, activity, tmp_path
-):
-    world = World(persons=1, days=2, activity=activity, troubles=troubles)
-    simulate(world, tmp_path / "landing", tmp_path / "truth")
-    planner = Planner(draw_setting(world))
-    for day in range(world.days):
-        planner.plan(day)
-    assert app_tables(planner)["booking_events"]["new_status"].dtype == pl.String
-    assert "is_counted" in pl.read_parquet(tmp_path / "truth" / "exposures.parquet")
