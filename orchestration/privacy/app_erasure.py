@@ -73,25 +73,23 @@ def _note_days(
     timezone: str,
 ) -> None:
     for day in table.days:
-        is_date = table.columns[day].type == "date"
-        form = "{}" if is_date else "({} at time zone %(timezone)s)::date"
+        instant = sql.Identifier(day)
+        if table.columns[day].type != "date":
+            instant = sql.SQL("({} at time zone {})::date").format(
+                instant, sql.Literal(timezone)
+            )
         connection.execute(
             sql.SQL(
                 "insert into pg_temp.touched (event_name, day) "
-                "select %(event_name)s, "
-                + form
-                + " from {} where {} = %(user_id)s and {} is not null"
+                "select %s, {instant} from {table} "
+                "where {column} = %s and {day} is not null"
             ).format(
-                sql.Identifier(day),
-                table.relation,
-                sql.Identifier(column),
-                sql.Identifier(day),
+                instant=instant,
+                table=table.relation,
+                column=sql.Identifier(column),
+                day=sql.Identifier(day),
             ),
-            {
-                "event_name": f"app:{table.name}",
-                "timezone": timezone,
-                "user_id": subject.user_id,
-            },
+            (f"app:{table.name}", subject.user_id),
         )
 
 
@@ -109,7 +107,7 @@ def _delete(
 def _rename(
     connection: psycopg.Connection, table: AppTable, column: str, subject: Subject
 ) -> int:
-    """Give the rows to the replacement, hashed anew: the next extract writes the same."""
+    """Give the rows to the replacement, hashed anew as the next extract will."""
     renamed = connection.execute(
         sql.SQL("update {} set {} = %s where {} = %s").format(
             table.relation, sql.Identifier(column), sql.Identifier(column)

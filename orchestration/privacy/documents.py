@@ -34,10 +34,10 @@ class Edit(NamedTuple):
 def find_edits(
     stream: Readable,
     *,
-    format: str,
+    format: str,  # noqa: A002  the word that sources use
     batch_key: str,
     owned: Owned,
-    offset: int,  # noqa: A002
+    offset: int,
 ) -> Iterator[Edit]:
     """Find what must go from an unpacked file that stands at `offset`."""
     if format == "json":

@@ -17,13 +17,19 @@ from typing import Any
 import psycopg
 
 from orchestration.privacy.app_erasure import erase_app_rows
+from orchestration.privacy.erasure_ledger import (
+    note_done,
+    note_failure,
+    note_step,
+    note_visits,
+    open_request,
+    read_visits,
+)
 from orchestration.privacy.event_erasure import erase_events
 from orchestration.privacy.landing_erasure import (
-    LandingErased,
     erase_landing,
     local_landing,
 )
-from orchestration.privacy.landing_owner import LandingOwner
 from orchestration.privacy.places import Place, read_places
 from orchestration.privacy.receipts import issue_receipt
 from orchestration.privacy.subjects import Subject, identify, read_subject
@@ -36,9 +42,6 @@ from orchestration.privacy.traces import Traces, search_everywhere, sweep_tables
 from orchestration.quality.published_tables import published_tables
 from orchestration.quality.publishing import Terms, publish
 from orchestration.raw.app_copying import pseudonym
-from orchestration.raw.loading import read_circumstances
-from orchestration.raw.preparing import Preparation
-from orchestration.raw.sources import load_sources
 from orchestration.registry.documents import read_document
 from orchestration.registry.policies import Retention
 from orchestration.settings import Settings
@@ -128,19 +131,24 @@ class Erasure:
         ErasureError
             If a step failed or the search found something.
         """
-        erasure_id, done = self._open()
+        with self._connect() as connection:
+            erasure_id, done = open_request(
+                connection, self._hash, self._request.reason
+            )
         try:
             for step in STEPS[:-1]:
                 if step in done:
                     continue
                 getattr(self, f"_{step}")(erasure_id)
-                self._note_done(erasure_id, step)
+                with self._connect() as connection:
+                    note_step(connection, erasure_id, step)
                 self._after(step)
             receipt = self._prove(erasure_id)
         except Exception as error:
             # Only the kind of foreign errors is kept: their words quote values.
             known = str(error) if isinstance(error, ErasureError) else ""
-            self._note_failure(erasure_id, known or type(error).__name__)
+            with self._connect() as connection:
+                note_failure(connection, erasure_id, known or type(error).__name__)
             raise
         self._after("prove")
         with self._connect(autocommit=True) as connection:
@@ -150,7 +158,10 @@ class Erasure:
     def rehearse(self) -> Receipt:
         """Count what would be found, by place; nothing is written."""
         with self._connect() as connection:
-            erasure_id = self._insert_request(connection)
+            erasure_id, _ = open_request(connection, self._hash, self._request.reason)
+            connection.execute(
+                "delete from privacy.identifiers where erasure_id = %s", (erasure_id,)
+            )
             self._write_names(connection, erasure_id)
             subject = self._subject(connection, erasure_id)
             traces = self._search(
@@ -164,34 +175,6 @@ class Erasure:
             self._url, application_name="daybook erase", autocommit=autocommit
         )
 
-    def _open(self) -> tuple[int, frozenset[str]]:
-        """Record the request, or find the one that is open."""
-        with self._connect() as connection:
-            row = connection.execute(
-                """
-                update privacy.erasures set state = 'running', failure = null
-                where subject_hash = %s and state <> 'done'
-                returning erasure_id, done_steps
-                """,
-                (self._hash,),
-            ).fetchone()
-            if row is None:
-                row = (self._insert_request(connection), [])
-        return row[0], frozenset(row[1])
-
-    def _insert_request(self, connection: psycopg.Connection) -> int:
-        [(erasure_id,)] = connection.execute(
-            """
-            insert into privacy.erasures (subject_hash, reason)
-            values (%s, %s)
-            on conflict (subject_hash) where state <> 'done'
-            do update set reason = excluded.reason
-            returning erasure_id
-            """,
-            (self._hash, self._request.reason),
-        ).fetchall()
-        return erasure_id
-
     def _identify(self, erasure_id: int) -> None:
         """Bring identity up to date, write the names down, and close the door."""
         self._build()
@@ -202,32 +185,32 @@ class Erasure:
             )
             self._write_names(connection, erasure_id)
             subject = self._subject(connection, erasure_id)
-            for kind, values in (
-                ("user", [subject.user_id]),
-                ("device", subject.device_ids),
-            ):
-                for value in values:
-                    connection.execute(
-                        """
-                        insert into privacy.suppressions (
-                            kind, identifier_hash, erasure_id, replacement_id
-                        )
-                        values (%s, %s, %s, %s)
-                        on conflict do nothing
-                        """,
-                        (
-                            kind,
-                            identifier_hash(kind, value, key=self._key),
-                            erasure_id,
-                            f"erased_{secrets.token_hex(12)}"
-                            if kind == "user"
-                            else None,
-                        ),
-                    )
+            self._suppress(connection, subject)
             traces = self._search(
                 connection, subject, ignoring=("privacy.identifiers",)
             )
-            self._visit(connection, erasure_id, "before_count", traces.hits)
+            note_visits(connection, erasure_id, "before_count", traces.hits)
+
+    def _suppress(self, connection: psycopg.Connection, subject: Subject) -> None:
+        replacement_id = f"erased_{secrets.token_hex(12)}"
+        entries = [("user", subject.user_id, replacement_id)]
+        entries += [("device", device_id, None) for device_id in subject.device_ids]
+        for kind, value, stands_for in entries:
+            connection.execute(
+                """
+                insert into privacy.suppressions (
+                    kind, identifier_hash, erasure_id, replacement_id
+                )
+                values (%s, %s, %s, %s)
+                on conflict do nothing
+                """,
+                (
+                    kind,
+                    identifier_hash(kind, value, key=self._key),
+                    subject.erasure_id,
+                    stands_for,
+                ),
+            )
 
     def _write_names(self, connection: psycopg.Connection, erasure_id: int) -> None:
         given = self._request
@@ -250,8 +233,8 @@ class Erasure:
         with self._connect() as connection:
             subject = self._subject(connection, erasure_id)
             removed = erase_events(connection, subject)
-            self._visit(connection, erasure_id, "removed_count", removed)
-            self._step_done(connection, erasure_id, "events")
+            note_visits(connection, erasure_id, "removed_count", removed)
+            note_step(connection, erasure_id, "events")
 
     def _app(self, erasure_id: int) -> None:
         with self._connect() as connection:
@@ -262,40 +245,18 @@ class Erasure:
                 places=self._places,
                 timezone=self._settings.timezone,
             )
-            self._visit(connection, erasure_id, "changed_count", changed)
-            self._step_done(connection, erasure_id, "app")
+            note_visits(connection, erasure_id, "changed_count", changed)
+            note_step(connection, erasure_id, "app")
 
     def _landing(self, erasure_id: int) -> None:
-        root = local_landing(self._settings.landing_url)
-        if root is None:
-            return
         with self._connect() as connection:
             subject = self._subject(connection, erasure_id)
-        circumstances = read_circumstances(self._settings, now=datetime.now(tz=UTC))
-        report = LandingErased()
-        for source in load_sources(self._settings.registry_dir / "sources").values():
-            owner = LandingOwner(
-                subject,
-                source,
-                preparation=Preparation(
-                    source,
-                    circumstances.contracts,
-                    pseudonym_key=circumstances.pseudonym_key,
-                ),
-                normalizer=lambda arrived_at, source=source: circumstances.normalizer(
-                    source, arrived_at=arrived_at
-                ),
-            )
-            report.add(
-                erase_landing(
-                    self._url, root=root, source_path=source.path, owner=owner
-                )
-            )
+        report = erase_landing(self._url, settings=self._settings, subject=subject)
         with self._connect() as connection:
             changed = {"landing files": report.file_count}
             removed = {"landing files": report.record_count}
-            self._visit(connection, erasure_id, "changed_count", changed)
-            self._visit(connection, erasure_id, "removed_count", removed)
+            note_visits(connection, erasure_id, "changed_count", changed)
+            note_visits(connection, erasure_id, "removed_count", removed)
 
     def _rebuild(self, _: int) -> None:
         self._build()
@@ -335,30 +296,12 @@ class Erasure:
                 raise ErasureError(msg)
             body = self._body(connection, erasure_id, traces)
             digest = issue_receipt(connection, erasure_id=erasure_id, body=body)
-            connection.execute(
-                """
-                update privacy.erasures
-                set
-                    state = 'done', failure = null, finished_at = clock_timestamp(),
-                    done_steps = done_steps || '{prove}'
-                where erasure_id = %s
-                """,
-                (erasure_id,),
-            )
+            note_done(connection, erasure_id)
         return Receipt(erasure_id, body, digest)
 
     def _body(
         self, connection: psycopg.Connection, erasure_id: int, traces: Traces
     ) -> dict[str, Any]:
-        visits = connection.execute(
-            """
-            select place, before_count, removed_count, changed_count
-            from privacy.visits
-            where erasure_id = %s
-            order by place
-            """,
-            (erasure_id,),
-        ).fetchall()
         [(requested_at,)] = connection.execute(
             "select requested_at from privacy.erasures where erasure_id = %s",
             (erasure_id,),
@@ -370,16 +313,7 @@ class Erasure:
             "reason": self._request.reason,
             "requested_at": requested_at.isoformat(),
             "finished_at": now.isoformat(),
-            "places": [
-                {
-                    "place": place,
-                    "before": before,
-                    "removed": removed,
-                    "changed": changed,
-                    "after": 0,
-                }
-                for place, before, removed, changed in visits
-            ],
+            "places": read_visits(connection, erasure_id),
             "search": traces.summary(),
             # Artefacts hold numbers of everybody, never rows of a person.
             "report artefacts": "hold no rows of persons",
@@ -429,50 +363,6 @@ class Erasure:
             msg = "the notes about the person are gone; ask for the erasure again"
             raise ErasureError(msg)
         return subject
-
-    @staticmethod
-    def _visit(
-        connection: psycopg.Connection,
-        erasure_id: int,
-        column: str,
-        counts: dict[str, int],
-    ) -> None:
-        """Note what was found or done where; a step done twice adds up."""
-        for place, count in counts.items():
-            connection.execute(
-                f"""
-                insert into privacy.visits as known (erasure_id, place, {column})
-                values (%(erasure_id)s, %(place)s, %(count)s)
-                on conflict (erasure_id, place)
-                do update set {column} = known.{column} + excluded.{column}
-                """,  # noqa: S608  names of columns, in this file
-                {"erasure_id": erasure_id, "place": place, "count": count},
-            )
-
-    def _note_done(self, erasure_id: int, step: str) -> None:
-        with self._connect() as connection:
-            self._step_done(connection, erasure_id, step)
-
-    @staticmethod
-    def _step_done(connection: psycopg.Connection, erasure_id: int, step: str) -> None:
-        connection.execute(
-            """
-            update privacy.erasures
-            set state = 'running', done_steps = done_steps || %(step)s::text
-            where erasure_id = %(erasure_id)s and not %(step)s = any(done_steps)
-            """,
-            {"erasure_id": erasure_id, "step": step},
-        )
-
-    def _note_failure(self, erasure_id: int, reason: str) -> None:
-        with self._connect() as connection:
-            connection.execute(
-                """
-                update privacy.erasures set state = 'failed', failure = %s
-                where erasure_id = %s and state <> 'done'
-                """,
-                (reason, erasure_id),
-            )
 
 
 def erase_person(

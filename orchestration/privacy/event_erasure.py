@@ -60,13 +60,15 @@ def _keep_loads_out(connection: psycopg.Connection) -> None:
 
 def _delete(connection: psycopg.Connection, subject: Subject) -> list[tuple]:
     return connection.execute(
-        f"""
-        delete from raw.events as events
-        where {OWNED_EVENTS}
-        returning
-            events.event_key, events.source, events.occurred_on, events.event_name,
-            events.device_id, events.occurred_at
-        """,  # noqa: S608  a constant of ours
+        sql.SQL(
+            """
+            delete from raw.events as events
+            where {owned}
+            returning
+                events.event_key, events.source, events.occurred_on,
+                events.event_name, events.device_id, events.occurred_at
+            """
+        ).format(owned=OWNED_EVENTS),
         {"erasure_id": subject.erasure_id, "user_id": subject.user_id},
     ).fetchall()
 
@@ -96,7 +98,7 @@ def _empty_set_aside(
 
 
 def _replace_mentions(connection: psycopg.Connection, subject: Subject) -> list[tuple]:
-    """Call the person `erased` where others' rows speak of them, in addresses and so on."""
+    """Call the person `erased` where others' rows speak of them, as in addresses."""
     columns = connection.execute(
         """
         select attname, format_type(atttypid, null)

@@ -9,6 +9,8 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,11 +21,17 @@ from orchestration.privacy.documents import Edit, apply_edits, find_edits
 from orchestration.privacy.event_erasure import ERASED
 from orchestration.privacy.landing_owner import LandingOwner
 from orchestration.privacy.parquet_rewriting import rewrite_parquet
+from orchestration.privacy.subjects import Subject
 from orchestration.raw.formats.compression import compression_of, decompressed
 from orchestration.raw.formats.detection import UTF8_MARK
 from orchestration.raw.formats.refusals import Refused
 from orchestration.raw.landing import LandingFile, LandingStore
+from orchestration.raw.loading import Circumstances, read_circumstances
+from orchestration.raw.normalize import Normalizer
+from orchestration.raw.preparing import Preparation
 from orchestration.raw.reading import RecordReader
+from orchestration.raw.sources import Source, load_sources
+from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
 
@@ -41,12 +49,6 @@ class LandingErased:
     file_count: int = 0
     unreadable: list[str] = field(default_factory=list)
 
-    def add(self, other: "LandingErased") -> None:
-        """Add what became of another source's."""
-        self.record_count += other.record_count
-        self.file_count += other.file_count
-        self.unreadable += other.unreadable
-
 
 def local_landing(url: str) -> Path | None:
     """Return the landing folder; None if it is a store of somebody else."""
@@ -54,23 +56,43 @@ def local_landing(url: str) -> Path | None:
     return None if "://" in path else Path(path).expanduser().absolute()
 
 
-def erase_landing(
-    url: str, *, root: Path, source_path: str, owner: LandingOwner
-) -> LandingErased:
-    """Take the person's records out of the files of a source."""
+def erase_landing(url: str, *, settings: Settings, subject: Subject) -> LandingErased:
+    """Take the person's records out of the files of every source that is ours to write.
+
+    Another's store is left alone; the receipt says so.
+    """
     report = LandingErased()
-    if not root.is_dir():
+    root = local_landing(settings.landing_url)
+    if root is None or not root.is_dir():
         return report
-    for file in LandingStore(str(root)).list(source_path).files:
-        try:
-            removed = _erase_file(url, root / file.uri, file, owner)
-        except Refused:
-            report.unreadable.append(file.uri)
-            continue
-        if removed is not None:
-            report.file_count += 1
-            report.record_count += removed
+    circumstances = read_circumstances(settings, now=datetime.now(tz=UTC))
+    for source in load_sources(settings.registry_dir / "sources").values():
+        owner = LandingOwner(
+            subject,
+            source,
+            preparation=Preparation(
+                source,
+                circumstances.contracts,
+                pseudonym_key=circumstances.pseudonym_key,
+            ),
+            normalizer=partial(_normalizer, circumstances, source),
+        )
+        for file in LandingStore(str(root)).list(source.path).files:
+            try:
+                removed = _erase_file(url, root / file.uri, file, owner)
+            except Refused:
+                report.unreadable.append(file.uri)
+                continue
+            if removed is not None:
+                report.file_count += 1
+                report.record_count += removed
     return report
+
+
+def _normalizer(
+    circumstances: Circumstances, source: Source, arrived_at: datetime
+) -> Normalizer:
+    return circumstances.normalizer(source, arrived_at=arrived_at)
 
 
 def _erase_file(
@@ -98,7 +120,7 @@ def _erase_file(
 
 
 def _hints(path: Path, owner: LandingOwner) -> bool:
-    """Whether any name of the person stands in a file, as such or with \\u escapes."""
+    """Whether a name of the person stands in a file, or an escape that may be one."""
     with path.open("rb") as stream:
         start = stream.read(16)
         if start.startswith(b"PAR1"):

@@ -14,6 +14,7 @@ from urllib.parse import quote
 _ANYWHERE = 16
 _AS_A_WORD = 6
 _DIGITS = 12
+_NOT_ASCII = 128
 _KEY = r"(?:user|person|customer|member|account|sender|recipient)_?id"
 _WORD = r"[0-9A-Za-z_-]"
 
@@ -115,21 +116,25 @@ def _follows_key(text: bytes, start: int) -> bool:
 
 
 def _spellings(value: str) -> set[str]:
-    """Return a value as it is, in JSON, in a URL, and in Postgres' escaped bytes."""
-    escaped = "".join(
-        f"\\{byte:03o}" if byte == 0 or byte >= 128 else chr(byte)  # noqa: PLR2004
-        for byte in value.replace("\\", "\\\\").encode()
-    )
+    """Return a value as it is, in JSON, in a URL, and each in Postgres' escaped bytes."""
     in_json = json.dumps(value, ensure_ascii=False)[1:-1]
-    return {
+    plain = {
         value,
         in_json,
         json.dumps(value)[1:-1],
         json.dumps(in_json)[1:-1],
         quote(value, safe=""),
         quote(value, safe="@"),
-        escaped,
     }
+    return plain | {_escaped_bytes(spelling) for spelling in plain}
+
+
+def _escaped_bytes(text: str) -> str:
+    """Return text as `encode(…, 'escape')` writes its bytes."""
+    return "".join(
+        f"\\{byte:03o}" if byte == 0 or byte >= _NOT_ASCII else chr(byte)
+        for byte in text.replace("\\", "\\\\").encode()
+    )
 
 
 def _sql_escape(value: str) -> str:

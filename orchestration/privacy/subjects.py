@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from orchestration.privacy.needles import Needles
 
@@ -81,7 +82,7 @@ class Subject:
 
 
 # The person's rows of raw.events, by what privacy.identifiers says.
-OWNED_EVENTS = """
+OWNED_EVENTS = sql.SQL("""
     (
         events.user_id is not distinct from %(user_id)s
         or events.user_id is null and exists (
@@ -94,16 +95,16 @@ OWNED_EVENTS = """
                 and events.occurred_at < coalesce(known.valid_to, 'infinity')
         )
     )
-"""
+""")
 
-_ADD = """
+_ADD = sql.SQL("""
     insert into privacy.identifiers (erasure_id, kind, value, valid_from, valid_to)
-"""
+""")
 
-_IDENTIFY = (
+_IDENTIFY: tuple[LiteralString, ...] = (
     # Contact details of every version of the account.
-    f"""
-    {_ADD}
+    """
+    {add}
     select distinct %(erasure_id)s::bigint, 'pseudonym', names.value,
         null::timestamptz, null::timestamptz
     from raw.app_persons as persons
@@ -113,14 +114,14 @@ _IDENTIFY = (
     where persons.user_id = %(user_id)s and names.value is not null
     """,
     # What the marts call the person: macro person_id.
-    f"""
-    {_ADD}
+    """
+    {add}
     select %(erasure_id)s, 'pseudonym', left(encode(sha256(convert_to(
         jsonb_build_array('user', %(user_id)s::text)::text, 'UTF8'
-    )), 'hex'), 32), null, null
+    )), 'hex'), 32), null::timestamptz, null::timestamptz
     """,
-    f"""
-    {_ADD}
+    """
+    {add}
     select %(erasure_id)s, 'interval', device_id,
         nullif(valid_from, '-infinity'), nullif(valid_to, 'infinity')
     from identity.device_owners
@@ -129,12 +130,16 @@ _IDENTIFY = (
     # A device that the privacy officer knows to be the person's, and one that no
     # evidence speaks of, since all of its events are test traffic, bots and the like,
     # but on which only this person ever logged in.
-    f"""
-    {_ADD}
-    select %(erasure_id)s, 'interval', given.device_id, null, null
+    """
+    {add}
+    select
+        %(erasure_id)s, 'interval', given.device_id, null::timestamptz,
+        null::timestamptz
     from unnest(%(device_ids)s::text[]) as given (device_id)
     union
-    select %(erasure_id)s, 'interval', events.device_id, null, null
+    select
+        %(erasure_id)s, 'interval', events.device_id, null::timestamptz,
+        null::timestamptz
     from raw.events as events
     where
         events.user_id is not null
@@ -148,9 +153,11 @@ _IDENTIFY = (
     group by events.device_id
     having bool_and(events.user_id = %(user_id)s)
     """,
-    f"""
-    {_ADD}
-    select %(erasure_id)s, 'device', mine.device_id, null, null
+    """
+    {add}
+    select
+        %(erasure_id)s, 'device', mine.device_id, null::timestamptz,
+        null::timestamptz
     from (
         select value as device_id from privacy.identifiers
         where erasure_id = %(erasure_id)s and kind = 'interval'
@@ -160,28 +167,29 @@ _IDENTIFY = (
     ) as mine
     where not exists (
         select from raw.events as events
-        where events.device_id = mine.device_id and not {OWNED_EVENTS}
+        where events.device_id = mine.device_id and not {owned}
     )
     """,
-    f"""
-    {_ADD}
-    select distinct %(erasure_id)s::bigint, 'session', events.client_session_id,
+    """
+    {add}
+    select distinct
+        %(erasure_id)s::bigint, 'session', events.client_session_id,
         null::timestamptz, null::timestamptz
     from raw.events as events
     where
         length(events.client_session_id) >= 6
-        and {OWNED_EVENTS}
+        and {owned}
         and events.client_session_id not in (
             select events.client_session_id from raw.events as events
-            where events.client_session_id is not null and not {OWNED_EVENTS}
+            where events.client_session_id is not null and not {owned}
         )
     """,
     # What the marts call the devices.
-    f"""
-    {_ADD}
+    """
+    {add}
     select erasure_id, 'pseudonym', left(encode(sha256(convert_to(
         jsonb_build_array('device', value)::text, 'UTF8'
-    )), 'hex'), 32), null, null
+    )), 'hex'), 32), null::timestamptz, null::timestamptz
     from privacy.identifiers
     where erasure_id = %(erasure_id)s and kind = 'device'
     """,
@@ -207,14 +215,20 @@ def identify(
         "device_ids": list(device_ids),
     }
     connection.execute(
-        f"{_ADD} values (%(erasure_id)s, 'user', %(user_id)s, null, null)", given
+        "insert into privacy.identifiers (erasure_id, kind, value)"
+        " values (%(erasure_id)s, 'user', %(user_id)s)",
+        given,
     )
     for value in also:
         connection.execute(
-            f"{_ADD} values (%s, 'pseudonym', %s, null, null)", (erasure_id, value)
+            "insert into privacy.identifiers (erasure_id, kind, value)"
+            " values (%s, 'pseudonym', %s)",
+            (erasure_id, value),
         )
     for statement in _IDENTIFY:
-        connection.execute(statement, given)
+        connection.execute(
+            sql.SQL(statement).format(add=_ADD, owned=OWNED_EVENTS), given
+        )
 
 
 def read_subject(

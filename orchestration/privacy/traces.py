@@ -40,7 +40,7 @@ class Traces:
             "damaged files": len(self.files.damaged),
             "dagster searched": self.has_dagster,
             "not searched": [
-                "the server's own files, until vacuum and the write-ahead log reuse them",
+                "files of the server, until vacuum and the write-ahead log reuse them",
                 "backups, until they expire",
             ],
         }
@@ -54,7 +54,7 @@ def search_everywhere(
     url: str,
     ignoring: tuple[str, ...] = (),
 ) -> Traces:
-    """Search the warehouse, Dagster's database, and every file that we write or read."""
+    """Search the warehouse, Dagster's database, and all files that we write or read."""
     warehouse = search_database(connection, needles, ignoring=ignoring)
     hits = dict(warehouse.hits)
     dagster = _search_dagster(settings, url, needles)
@@ -95,6 +95,14 @@ def sweep_tables(connection: psycopg.Connection) -> None:
             sql.SQL("vacuum (analyze) {}").format(sql.Identifier(schema, name))
         )
     try:
+        # An empty table keeps the statistics of what it held: nothing analyses it.
+        for schema, name, _ in tables:
+            connection.execute(
+                sql.SQL(
+                    "delete from pg_catalog.pg_statistic where starelid = {}::regclass "
+                    "and not exists (select from {})"
+                ).format(sql.Literal(f"{schema}.{name}"), sql.Identifier(schema, name))
+            )
         connection.execute("vacuum pg_catalog.pg_statistic")
     except psycopg.errors.InsufficientPrivilege:
         return

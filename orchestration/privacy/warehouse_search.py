@@ -39,7 +39,8 @@ _RELATIONS = """
     where
         tables.relkind in ('r', 'm')
         and schemas.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
-        and schemas.nspname not like 'pg\\_temp%' and schemas.nspname not like 'pg\\_toast%'
+        and schemas.nspname not like 'pg\\_temp%'
+        and schemas.nspname not like 'pg\\_toast%'
     group by tables.oid, schemas.nspname, tables.relname
     order by 1, 2
 """
