@@ -1,13 +1,15 @@
 """Results of experiments: the counts of dbt, compared and stored by difference."""
 
 from dataclasses import astuple, dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
 # Under this, the normal approximation is not to be trusted (Fleiss, chapter 2).
 SMALLEST_EXPECTED_COUNT = 5
+
+_ESTIMATES = ("control_rate", "rate", "difference", "low", "high", "p_value")
 
 
 class Arm(NamedTuple):
@@ -70,22 +72,9 @@ def compare_arms(
         compare_proportions,
     )
 
-    counted = {
-        "experiment_id": experiment_id,
-        "metric_name": metric_name,
-        "variant": treatment.variant,
-        "control_unit_count": control.unit_count,
-        "control_conversion_count": control.conversion_count,
-        "unit_count": treatment.unit_count,
-        "conversion_count": treatment.conversion_count,
-        "multi_arm_unit_count": (
-            control.multi_arm_unit_count + treatment.multi_arm_unit_count
-        ),
-    }
+    counted = _counted(experiment_id, metric_name, control, treatment)
     if not (control.unit_count and treatment.unit_count):
-        nothing = dict.fromkeys(
-            ("control_rate", "rate", "difference", "low", "high", "p_value")
-        )
+        nothing = dict.fromkeys(_ESTIMATES)
         return Result(
             **counted, **nothing, verdict="immature", reason="an arm has no units"
         )
@@ -117,6 +106,23 @@ def compare_arms(
         verdict=verdict,
         reason=reason,
     )
+
+
+def _counted(
+    experiment_id: str, metric_name: str, control: Arm, treatment: Arm
+) -> dict[str, Any]:
+    return {
+        "experiment_id": experiment_id,
+        "metric_name": metric_name,
+        "variant": treatment.variant,
+        "control_unit_count": control.unit_count,
+        "control_conversion_count": control.conversion_count,
+        "unit_count": treatment.unit_count,
+        "conversion_count": treatment.conversion_count,
+        "multi_arm_unit_count": (
+            control.multi_arm_unit_count + treatment.multi_arm_unit_count
+        ),
+    }
 
 
 def _conclude(
