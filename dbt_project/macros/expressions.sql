@@ -3,7 +3,7 @@
     (({{ numerator }})::numeric / nullif(({{ denominator }})::numeric, 0))
 {%- endmacro %}
 
-{# An exact percentile of a column: continuous, the same in any order of rows. #}
+{# An exact percentile of a column: a value that occurs, the same in any order of rows. #}
 {% macro percentile(column, fraction) -%}
     percentile_disc({{ fraction }}) within group (order by {{ column }})
 {%- endmacro %}
