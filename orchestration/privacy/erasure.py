@@ -32,6 +32,7 @@ from orchestration.privacy.landing_erasure import (
 )
 from orchestration.privacy.places import Place, read_places
 from orchestration.privacy.receipts import issue_receipt
+from orchestration.privacy.retention import read_retention
 from orchestration.privacy.subjects import Subject, identify, read_subject
 from orchestration.privacy.suppressions import (
     identifier_hash,
@@ -42,8 +43,6 @@ from orchestration.privacy.traces import Traces, search_everywhere, sweep_tables
 from orchestration.quality.published_tables import published_tables
 from orchestration.quality.publishing import Terms, publish
 from orchestration.raw.app_copying import pseudonym
-from orchestration.registry.documents import read_document
-from orchestration.registry.policies import Retention
 from orchestration.settings import Settings
 from orchestration.transform.builds import Request as BuildRequest
 from orchestration.transform.dbt_run import Project, load_manifest
@@ -324,11 +323,8 @@ class Erasure:
         }
 
     def _backups_gone_on(self, now: datetime) -> str | None:
-        path = self._settings.registry_dir / "retention.yml"
-        if not path.exists():
-            return None
-        document = read_document(path.read_bytes(), file=path.name)
-        days = Retention.model_validate(document.data).days("backups")
+        policy = read_retention(self._settings.registry_dir)
+        days = policy.days("backups") if policy else None
         return None if days is None else (now + timedelta(days=days)).date().isoformat()
 
     def _search(

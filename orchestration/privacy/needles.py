@@ -116,7 +116,7 @@ def _follows_key(text: bytes, start: int) -> bool:
 
 
 def _spellings(value: str) -> set[str]:
-    """Return a value as it is, in JSON, in a URL, and each in Postgres' escaped bytes."""
+    """Return a value as it is, in JSON, in a URL, and each as escaped bytes."""
     in_json = json.dumps(value, ensure_ascii=False)[1:-1]
     plain = {
         value,

@@ -15,6 +15,7 @@ from orchestration.quality.published_tables import (
     PublishedTable,
     names,
 )
+from orchestration.raw.retention import FROZEN
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def find_stale_days(
             mart=table.mart,
             day=_day(table),
             names=names(columns),
-            in_scope=in_scope,
+            in_scope=sql.SQL("{} and {}").format(in_scope, _is_not_frozen(table)),
         )
     )
     rows = connection.execute("select day from stale_days order by day")
@@ -146,6 +147,17 @@ def replace_keys(
         ).format(**parts)
     )
     return Change(removed.rowcount, added.rowcount)
+
+
+def _is_not_frozen(table: PublishedTable) -> sql.Composable:
+    """Days whose raw events were purged stay as readers know them, for ever.
+
+    A mart built anew has lost them. A row without a day is not frozen, but a mistake.
+    """
+    return sql.SQL(
+        "({day} > (select max(touched.occurred_on) from ops.touched_days as touched "
+        "where touched.settled_by = {frozen})) is not false"
+    ).format(day=_day(table), frozen=sql.Literal(FROZEN))
 
 
 def _day(table: PublishedTable) -> sql.Identifier:

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from orchestration.privacy.needles import Needles
 from orchestration.privacy.places import read_places, unclassified_columns
 from orchestration.privacy.receipts import broken_receipts, issue_receipt
@@ -36,37 +34,39 @@ def test_every_place_that_names_a_person_says_what_an_erasure_does():
     assert silent == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "user-4711-anna",
-        "usr_0042",
-        "Ünïcøde-用户",
-        'o"brien\\x',
-        "a'b; drop table x; --",
-        "tab\there.and(regex)*+?[x]{2}|^$",
-        "42",
-    ],
-)
-@pytest.mark.parametrize("column", ["plain", "inside", "several", "raw"])
-def test_an_identifier_is_found_wherever_it_stands(connection, name, column):
+NAMES = [
+    "user-4711-anna",
+    "usr_0042",
+    "Ünïcøde-用户",
+    'o"brien\\x',
+    "a'b; drop table x; --",
+    "tab\there.and(regex)*+?[x]{2}|^$",
+    "42",
+]
+
+
+def test_an_identifier_is_found_wherever_it_stands(connection):
     connection.execute(
         "create table public.rows"
-        " (plain text, inside jsonb, several text[], raw bytea, user_id text)"
+        " (user_id text, inside jsonb, several text[], raw bytea)"
     )
-    text = f'{{"user_id": {json.dumps(name)}, "z": "ä\\u0001"}}'
-    values = {
-        "plain": ("user_id", name),
-        "inside": ("inside", text),
-        "several": ("several", ["x", name]),
-        "raw": ("raw", text.encode()),
-    }
-    target, value = values[column]
-    connection.execute(f"insert into public.rows ({target}) values (%s)", (value,))
-    found = search_database(connection, Needles([name])).hits
-    # A short one in a list has no key that says what it is.
-    expected = {} if name == "42" and column == "several" else {"public.rows": 1}
-    assert found == expected
+    for name in NAMES:
+        text = f'{{"user_id": {json.dumps(name)}, "z": "ä\\u0001"}}'
+        values = {
+            "user_id": name,
+            "inside": text,
+            "several": ["x", name],
+            "raw": text.encode(),
+        }
+        for column, value in values.items():
+            with connection.transaction(force_rollback=True):
+                connection.execute(
+                    f"insert into public.rows ({column}) values (%s)", (value,)
+                )
+                found = search_database(connection, Needles([name])).hits
+            # A short one in a list has no key that says what it is.
+            is_hidden = (name, column) == ("42", "several")
+            assert found == ({} if is_hidden else {"public.rows": 1}), (name, column)
 
 
 def test_a_part_of_another_name_is_not_found(connection):
