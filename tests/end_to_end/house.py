@@ -179,6 +179,20 @@ class House:
             made[results] = digest_table(connection, results)
         return made
 
+    def truth(self):
+        """Digest what was accepted, and list the payloads that lost a conflict."""
+        with self.connection() as connection:
+            return (
+                digest_table(connection, "raw.events", ignoring={"load_id"}),
+                digest_table(connection, "raw.event_keys"),
+                connection.execute(
+                    """
+                    select event_key, payload_hash from raw.set_aside
+                    where outcome = 'conflict' order by event_key, payload_hash
+                    """
+                ).fetchall(),
+            )
+
     def conservation(self):
         """Return where ledger and rows differ: nowhere, if all is well."""
         return self.rows(
