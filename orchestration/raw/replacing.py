@@ -12,14 +12,15 @@ from orchestration.raw.chunks import DAY, EVENT_ID, KEY, PAYLOAD, RECEIVED, SENT
 from orchestration.raw.set_aside import insert_replaced_conflicts, withdraw_conflicts
 from orchestration.raw.winners import Identity, StoredKey
 
+# An id determines its key, so two lists say the same as pairs would. A join with the
+# pairs was planned as a nested loop: 2.8 s instead of 8 ms for 500 rows of 25,000.
 _DELETE = """
     delete from raw.events as events
-    using unnest(%s::bigint[], %s::text[]) as better (event_key, event_id)
     where
         events.occurred_on = {day}
         and events.source = %s
-        and events.event_key = better.event_key
-        and events.event_id = better.event_id
+        and events.event_key = any(%s)
+        and events.event_id = any(%s)
     returning
         events.event_key, events.event_id, events.event_name, events.device_id,
         events.occurred_on, events.occurred_at, events.payload_hash,
@@ -80,7 +81,7 @@ def _delete(
     # Only a literal day keeps the other partitions out of the plan.
     statement = sql.SQL(_DELETE).format(day=sql.Literal(day))
     keys, ids = [row[KEY] for row in rows], [row[EVENT_ID] for row in rows]
-    for columns in connection.execute(statement, (keys, ids, source)):
+    for columns in connection.execute(statement, (source, keys, ids)):
         yield Replaced(*columns)
 
 

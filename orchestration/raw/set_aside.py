@@ -109,14 +109,11 @@ def insert_replaced_conflicts(
 
 def withdraw_conflicts(connection: psycopg.Connection, rows: Sequence[tuple]) -> None:
     """Forget that a payload lost, now that a copy carrying it has won."""
-    connection.execute(
-        """
-        delete from raw.set_aside as conflicts
-        using unnest(%s::bigint[], %s::bigint[]) as won (event_key, payload_hash)
-        where
-            conflicts.outcome = 'conflict'
-            and conflicts.event_key = won.event_key
-            and conflicts.payload_hash = won.payload_hash
-        """,
-        ([row[KEY] for row in rows], [row[PAYLOAD] for row in rows]),
-    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            delete from raw.set_aside
+            where outcome = 'conflict' and event_key = %s and payload_hash = %s
+            """,
+            [(row[KEY], row[PAYLOAD]) for row in rows],
+        )
