@@ -39,6 +39,8 @@ class PublishedTable:
         Sources that must be complete for it; empty means all.
     is_incremental : bool
         Whether the model says in ops.changed which days it changed.
+    made_as : str
+        The name under which it is made, if that is not the one readers know.
     """
 
     name: str
@@ -50,11 +52,17 @@ class PublishedTable:
     is_incremental: bool = False
     description: str = ""
     column_descriptions: tuple[tuple[str, str], ...] = ()
+    made_as: str = ""
+
+    @property
+    def made_name(self) -> str:
+        """Return the name of the table that is published, in its schema."""
+        return self.made_as or self.name
 
     @property
     def mart(self) -> sql.Composable:
         """Return the table that dbt builds."""
-        return sql.Identifier(self.schema, self.name)
+        return sql.Identifier(self.schema, self.made_name)
 
     @property
     def data(self) -> sql.Composable:
@@ -133,7 +141,7 @@ def extend_table(connection: psycopg.Connection, table: PublishedTable) -> list[
     PublicationError
         If the mart is missing, or lost or retyped a column that readers know.
     """
-    wanted = columns_of(connection, table.schema, table.name)
+    wanted = columns_of(connection, table.schema, table.made_name)
     _check_columns(table, wanted)
     known = columns_of(connection, "published_data", table.name)
     if not known:
@@ -162,7 +170,7 @@ def create_table(connection: psycopg.Connection, table: PublishedTable) -> bool:
     """Create the permanent table and view unless they exist; return whether new."""
     if columns_of(connection, "published_data", table.name):
         return False
-    wanted = columns_of(connection, table.schema, table.name)
+    wanted = columns_of(connection, table.schema, table.made_name)
     columns = [_column(name, kind) for name, kind in wanted.items()]
     connection.execute(
         sql.SQL("create table {} ({})").format(table.data, sql.SQL(", ").join(columns))
@@ -215,7 +223,7 @@ def _declared(node: Mapping[str, Any]) -> PublishedTable:
 
 def _check_columns(table: PublishedTable, wanted: Mapping[str, str]) -> None:
     if not wanted:
-        msg = f"{table.name}: {table.schema}.{table.name} does not exist"
+        msg = f"{table.name}: {table.schema}.{table.made_name} does not exist"
         raise PublicationError(msg)
     missing = [name for name in (*table.key, table.day) if name and name not in wanted]
     if missing:

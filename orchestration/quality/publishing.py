@@ -281,7 +281,7 @@ def _publish_table(
     run: _Run,
 ) -> tuple[Change, int]:
     is_new = create_table(connection, table)
-    columns = list(columns_of(connection, table.schema, table.name))
+    columns = list(columns_of(connection, table.schema, table.made_name))
     if table.day is None:
         return replace_keys(connection, table, columns=columns), 0
     scope = replace(scope, is_whole=scope.is_whole or is_new)

@@ -56,33 +56,33 @@ EVENTS = Relation(
     properties="properties",
 )
 
-_WINDOWS = (7, 28, 90)
-
-_COUNTED = (
+# Over how many days ending with the day, and what, segments can ask to be counted.
+PERSON_WINDOWS = (7, 28, 90)
+PERSON_COUNTS = (
     "active_day_count",
-    "session_count",
+    "event_count",
+    "interactive_event_count",
     "view_count",
-    "like_count",
-    "share_count",
-    "bookmark_count",
-    "search_count",
-    "booking_count",
+    "interaction_count",
     "conversion_count",
+    "error_count",
+    "operation_count",
+    "booking_count",
 )
 
-# What segments can ask of a person, as of a day: counts over the last n days ending
-# with it, and traits. The segments package makes these columns.
+# What segments can ask of a person, as of a day: traits as they were then, and counts.
+# The segments package makes these columns.
 PERSON_FACTS = Relation(
     name="person facts",
     columns={
         **_given("text", "person_id"),
         **_given("boolean", "is_anonymous"),
         **_nullable("text", "role", "region", "locale", "acquisition_channel"),
-        **_nullable("date", "first_active_on", "last_active_on", "registered_on"),
+        **_nullable("date", "registered_on", "last_active_on_90d"),
         **{
             f"{counted}_{days}d": Column("integer", is_nullable=False)
-            for counted in _COUNTED
-            for days in _WINDOWS
+            for counted in PERSON_COUNTS
+            for days in PERSON_WINDOWS
         },
     },
 )

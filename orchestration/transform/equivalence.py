@@ -36,6 +36,6 @@ def unpublished_tables(
         return [
             table.name
             for table in tables
-            if digest_table(connection, f"{table.schema}.{table.name}")
+            if digest_table(connection, f"{table.schema}.{table.made_name}")
             != digest_table(connection, f"published_data.{table.name}")
         ]
