@@ -263,6 +263,18 @@ def pandas_peer(bench: Bench, *, row_count: int = 100_000) -> None:
     print(f"pandas.to_sql of {row_count:,} events: {theirs / ours:.1f} x our time")
 
 
+def repeated(bench: Bench, *, row_count: int = 50_000) -> None:
+    """Deliver events again: as they were, then received earlier, so that all change."""
+    made = list(events(row_count, seed=4))
+    for name, received in (("new", 2), ("again", 3), ("better", 1)):
+        for event in made:
+            sent = datetime.fromisoformat(str(event["sent_at"]))
+            event["received_at"] = (sent + timedelta(seconds=received)).isoformat()
+        write_ndjson(bench.landing / f"web/{name}.ndjson", made)
+        seconds = measured(bench.load).seconds
+        print(f"{row_count:,} events, {name}: {row_count / seconds:,.0f} rows/s")
+
+
 def purge(bench: Bench) -> None:
     """Purge a day of few rows and one of a hundred times as many."""
     seconds = []
@@ -308,6 +320,7 @@ def main() -> None:
             write(bench.landing / f"web/events.{kind}", made)
             del made
             bench.ratio(kind, asked.rows)
+        repeated(bench)
         pandas_peer(bench)
         purge(bench)
         if asked.files:
