@@ -1,6 +1,5 @@
 """The queries that the guide shows run for readers, and find their rows by an index."""
 
-import json
 import re
 from pathlib import Path
 
@@ -26,10 +25,8 @@ def test_a_query_of_the_guide_is_answered_by_an_index(query, story):
         reader.execute("set local role bi_reader")
         reader.execute(query)
         ((plan,),) = reader.execute(f"explain (format json) {query}").fetchone()
-    tables = dict(scans(plan["Plan"] if "Plan" in plan else json.loads(plan)["Plan"]))
-    assert "Seq Scan" not in {
-        kind for kind, table in scans(plan["Plan"]) if table != "status"
-    }, tables
+    whole = {table for kind, table in scans(plan["Plan"]) if kind == "Seq Scan"}
+    assert whole <= {"status"}
 
 
 def test_the_guide_shows_queries():
