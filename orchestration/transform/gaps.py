@@ -9,6 +9,9 @@ from datetime import date
 
 import psycopg
 
+# Of the rows of a source's usual day.
+SHARE_OF_A_DELIVERY = 0.01
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -25,23 +28,46 @@ class Gap:
 
 
 def find_gaps(connection: psycopg.Connection, *, timezone: str) -> list[Gap]:
-    """Return the gaps of every source between its first day and its completeness.
+    """Return the gaps of every source of files, from its first day to its completeness.
 
-    A day is there when the ledger says that rows of it were loaded; up to where, says
-    the source's own watermark, so today is not missing just because it is not over.
+    A day is there when the ledger says that rows of it were loaded: at least a share of
+    what is usual, since late rows of a day are not its delivery. Up to where, says the
+    source's own watermark, so today is not missing just because it is not over. What
+    an app database holds has no gaps: every extract reads all of its days.
     """
-    rows = connection.execute(_GAPS, {"timezone": timezone})
+    rows = connection.execute(
+        _GAPS, {"timezone": timezone, "share": SHARE_OF_A_DELIVERY}
+    )
     return [Gap(source, first_day, last_day) for source, first_day, last_day in rows]
 
 
 _GAPS = """
-    with present as (
-        select distinct
+    with counted as (
+        select
             loads.source,
-            touched.occurred_on as day
+            touched.occurred_on as day,
+            sum(touched.row_count) as row_count
         from ops.touched_days as touched
         inner join ops.loads as loads using (load_id)
-        where loads.kind in ('file', 'replay', 'release', 'extract')
+        where loads.kind in ('file', 'replay', 'release')
+        group by loads.source, touched.occurred_on
+    ),
+
+    usual as (
+        select
+            source,
+            percentile_cont(0.5) within group (order by row_count) as row_count
+        from counted
+        group by source
+    ),
+
+    present as (
+        select
+            counted.source,
+            counted.day
+        from counted
+        inner join usual using (source)
+        where counted.row_count >= %(share)s * usual.row_count
     ),
 
     expected as (
