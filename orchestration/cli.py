@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -46,17 +46,15 @@ def dev(
     port: Annotated[int, typer.Option(help="Loopback port of the UI.")] = 3000,
 ) -> None:
     """Open the Dagster UI on loopback, with schedules and sensors running."""
-    import subprocess  # noqa: PLC0415
-
+    from orchestration.dev import run_dagster  # noqa: PLC0415
     from orchestration.warehouse.server import bi_url  # noqa: PLC0415
 
     with _warehouse(keep_running=True) as (settings, _):
-        print(f"Dagster UI     http://127.0.0.1:{port}")
+        print(f"Dagster UI     http://127.0.0.1:{port}   (in half a minute)")
         print(f"psql and BI    {bi_url(settings)}")
-        print("Ctrl-C stops the UI; the database stays up until `make clean`.")
-        command = [_program("dagster"), "dev", "--host", "127.0.0.1"]
-        command += ["--port", str(port), "--module-name", "orchestration.definitions"]
-        raise typer.Exit(subprocess.run(command, check=False).returncode)
+        print("Ctrl-C stops the UI; the database stays up until `daybook stop`.")
+        sys.stdout.flush()
+        raise typer.Exit(run_dagster(port))
 
 
 @app.command()
@@ -82,6 +80,66 @@ def plan(
     with _warehouse() as (settings, url):
         found = read_plan(url, Project.of(settings))
     print(json.dumps(found.as_json()) if as_json else found.text())
+
+
+@app.command()
+def health(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002
+) -> None:
+    """Say whether all is well; exit 0 if so, 1 with warnings, 2 if it is not."""
+    from orchestration.health.findings import LEVELS, read_findings  # noqa: PLC0415
+    from orchestration.warehouse.connection import connect  # noqa: PLC0415
+    from orchestration.warehouse.failures import ServerError  # noqa: PLC0415
+
+    try:
+        with (
+            _warehouse() as (settings, url),
+            connect(url, application_name="daybook health") as connection,
+        ):
+            found = read_findings(
+                connection,
+                home=settings.home,
+                timezone=settings.timezone,
+                now=datetime.now(tz=UTC),
+            )
+    except ServerError as problem:
+        print(problem, file=sys.stderr)
+        raise typer.Exit(2) from None
+    if as_json:
+        print(json.dumps([finding.as_json() for finding in found]))
+    else:
+        for finding in found:
+            state = LEVELS[finding.level]
+            print(f"{state:<9} {finding.name:<12} {finding.detail}")
+    raise typer.Exit(max(finding.level for finding in found))
+
+
+@app.command()
+def pause(
+    reason: Annotated[str, typer.Argument(help="Why nothing may start.")],
+) -> None:
+    """Have schedules and sensors start nothing until `resume`."""
+    from orchestration.health.pauses import pause as pause_all  # noqa: PLC0415
+    from orchestration.warehouse.connection import connect  # noqa: PLC0415
+
+    with (
+        _warehouse() as (_, url),
+        connect(url, application_name="daybook pause") as connection,
+    ):
+        print("paused" if pause_all(connection, reason=reason) else "paused already")
+
+
+@app.command()
+def resume() -> None:
+    """End a pause; the next refresh does what was missed."""
+    from orchestration.health.pauses import resume as resume_all  # noqa: PLC0415
+    from orchestration.warehouse.connection import connect  # noqa: PLC0415
+
+    with (
+        _warehouse() as (_, url),
+        connect(url, application_name="daybook pause") as connection,
+    ):
+        print("resumed" if resume_all(connection) else "was not paused")
 
 
 @app.command()
@@ -232,12 +290,7 @@ def _warehouse(*, keep_running: bool = False) -> Iterator[tuple[Settings, str]]:
         yield settings, url
 
 
-def _program(name: str) -> str:
-    beside = Path(sys.executable).parent / name
-    return str(beside) if beside.exists() else name
-
-
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     print(message, file=sys.stderr)
     raise typer.Exit(1)
 

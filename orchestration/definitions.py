@@ -6,19 +6,34 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration.experiments import assets as experiments
+from orchestration.health import assets as health
+from orchestration.identity import assets as identity
+from orchestration.privacy import assets as privacy
 from orchestration.quality import assets as published
 from orchestration.quality import checks
 from orchestration.raw import assets as raw
+from orchestration.registry import assets as registry
 from orchestration.reports import assets as reports
 from orchestration.resources import OfflineDbt, Warehouse
 from orchestration.schedules import JOBS, SCHEDULES
+from orchestration.segments import assets as segments
 from orchestration.sensors import SENSORS
 from orchestration.transform import assets as transform
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules(
-        [raw, transform, experiments, published, reports]
-    ),
+    assets=[
+        *dg.load_assets_from_modules(
+            [
+                *(registry, raw, transform, experiments, published, reports),
+                *(segments, privacy, health),
+            ]
+        ),
+        # Tables that a step writes beside its own; the loader leaves specs out.
+        *registry.tables,
+        raw.events,
+        *identity.tables,
+        *published.tables,
+    ],
     asset_checks=dg.load_asset_checks_from_modules([checks]),
     jobs=JOBS,
     schedules=SCHEDULES,

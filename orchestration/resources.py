@@ -1,6 +1,6 @@
-"""How assets connect: the warehouse, and dbt without its network look-ups."""
+"""How assets connect, and what they share: the warehouse, dbt, owners, retries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import version
@@ -14,6 +14,22 @@ from packaging.version import Version
 from orchestration.settings import Settings, read_settings
 from orchestration.warehouse.connection import connect
 
+OWNERS = ["team:data"]
+
+# A store or database that does not answer may answer in a minute; all at once would
+# meet the same crowd again.
+RETRIES = dg.RetryPolicy(
+    max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
+
+
+def small_table(rows: Iterable[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """Return rows of plain values as the UI shows a table."""
+    records = [dg.TableRecord(dict(row)) for row in rows]
+    # Columns are inferred from the first row, which an empty table does not have.
+    schema = None if records else dg.TableSchema(columns=[])
+    return dg.MetadataValue.table(records, schema=schema)
+
 
 class Warehouse(dg.ConfigurableResource):
     """The Postgres that holds raw, models and what is published."""
@@ -26,9 +42,27 @@ class Warehouse(dg.ConfigurableResource):
         return read_settings()
 
     @contextmanager
-    def connection(self, application_name: str) -> Iterator[psycopg.Connection]:
-        """Open a connection for the block; its transaction commits at the end."""
-        with connect(self.url, application_name=application_name) as connection:
+    def connection(
+        self, application_name: str, *, autocommit: bool = False, seconds: int = 0
+    ) -> Iterator[psycopg.Connection]:
+        """Open a connection for the block; its transaction commits at the end.
+
+        Parameters
+        ----------
+        seconds : int
+            The longest that a statement may take; 0 sets no limit. A Dagster step
+            cannot be timed out inside a run, a statement can.
+        """
+        with connect(
+            self.url, application_name=application_name, autocommit=autocommit
+        ) as connection:
+            if seconds:
+                connection.execute(
+                    "select set_config('statement_timeout', %s, false)",
+                    (f"{seconds}s",),
+                )
+                if not autocommit:
+                    connection.commit()
             yield connection
 
 

@@ -1,10 +1,18 @@
 """The timetable: every job, when it runs, how long it may take."""
 
+from datetime import date
+
 import dagster as dg
 
+from orchestration.health.pauses import pause_reason
+from orchestration.raw.assets import SWEEP
+from orchestration.resources import Warehouse
 from orchestration.settings import read_settings
+from orchestration.transform.touch import touch_days as touch
 
 MAX_RUNTIME = "dagster/max_runtime"
+# dagster.yaml lets one run with this tag work at a time; the others queue.
+IN_TURN = {"daybook/in_turn": "house"}
 
 # What a night closes; everything else is what every refresh does.
 CLOSING = dg.AssetSelection.groups("closing", "reports", "privacy")
@@ -14,7 +22,7 @@ refresh = dg.define_asset_job(
     selection=dg.AssetSelection.all() - CLOSING,
     executor_def=dg.in_process_executor,
     description="Load what landed, build what has news, check it, publish it.",
-    tags={MAX_RUNTIME: "3600"},
+    tags={**IN_TURN, MAX_RUNTIME: "3600"},
 )
 
 nightly = dg.define_asset_job(
@@ -22,26 +30,82 @@ nightly = dg.define_asset_job(
     selection=dg.AssetSelection.all(),
     executor_def=dg.in_process_executor,
     description="A refresh, then what closes a day: its report, and what may not stay.",
-    tags={MAX_RUNTIME: "7200"},
+    tags={**IN_TURN, MAX_RUNTIME: "7200", SWEEP: "true"},
 )
 
-JOBS = [refresh, nightly]
+DAY = "The {} day to build again, as in 2026-03-01."
 
-SCHEDULES = [
-    dg.ScheduleDefinition(
-        name="every_15_minutes",
-        job=refresh,
-        cron_schedule="*/15 * * * *",
-        execution_timezone=read_settings().timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="The provisional refresh of today.",
-    ),
-    dg.ScheduleDefinition(
-        name="every_night",
-        job=nightly,
-        cron_schedule="15 2 * * *",
-        execution_timezone=read_settings().timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="The close of yesterday.",
-    ),
-]
+
+@dg.op(
+    config_schema={
+        "from": dg.Field(str, description=DAY.format("first")),
+        "to": dg.Field(str, description=DAY.format("last")),
+        "reason": dg.Field(str, description="Why; kept in the ledger of loads."),
+    },
+    out=dg.Out(dg.Nothing),
+)
+def touch_these_days(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
+    """Touch every day from first to last, and every device with rows on them."""
+    first_day, last_day = (
+        date.fromisoformat(context.op_config[name]) for name in ("from", "to")
+    )
+    with warehouse.connection("daybook touch") as connection:
+        load_id = touch(
+            connection,
+            first_day=first_day,
+            last_day=last_day,
+            reason=context.op_config["reason"],
+        )
+    context.log.info(f"Touched by load {load_id}; the next refresh builds them again.")
+
+
+@dg.job(executor_def=dg.in_process_executor, tags={MAX_RUNTIME: "1200"})
+def touch_days() -> None:
+    """Have the next refresh build some days again, as if they had news: a backfill."""
+    touch_these_days()
+
+
+JOBS = [refresh, nightly, touch_days]
+
+
+def start(
+    context: dg.ScheduleEvaluationContext, warehouse: Warehouse, job: str
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a run, unless everything is paused or one is waiting already."""
+    with warehouse.connection("daybook schedule") as connection:
+        reason = pause_reason(connection)
+    if reason:
+        return dg.SkipReason(f"paused since {reason}")
+    waiting = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.QUEUED])
+    if context.instance.get_runs_count(waiting):
+        return dg.SkipReason(f"a run of {job} is waiting already")
+    return dg.RunRequest()
+
+
+@dg.schedule(
+    job=refresh,
+    cron_schedule="*/15 * * * *",
+    execution_timezone=read_settings().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def every_15_minutes(
+    context: dg.ScheduleEvaluationContext, warehouse: Warehouse
+) -> dg.RunRequest | dg.SkipReason:
+    """The provisional refresh of today."""
+    return start(context, warehouse, refresh.name)
+
+
+@dg.schedule(
+    job=nightly,
+    cron_schedule="5 2 * * *",
+    execution_timezone=read_settings().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def every_night(
+    context: dg.ScheduleEvaluationContext, warehouse: Warehouse
+) -> dg.RunRequest | dg.SkipReason:
+    """The close of yesterday."""
+    return start(context, warehouse, nightly.name)
+
+
+SCHEDULES = [every_15_minutes, every_night]

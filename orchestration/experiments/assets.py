@@ -3,14 +3,14 @@
 import dagster as dg
 
 from orchestration.experiments.results import read_results, store_results
-from orchestration.resources import Warehouse
+from orchestration.resources import OWNERS, Warehouse, small_table
 
 
 @dg.asset(
     key_prefix="experiments",
     group_name="experiments",
     kinds={"python", "postgres"},
-    owners=["team:data"],
+    owners=OWNERS,
     deps=[["ops", "builds"]],
 )
 def experiment_results(warehouse: Warehouse) -> dg.MaterializeResult:
@@ -26,14 +26,8 @@ def experiment_results(warehouse: Warehouse) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata={
             "rows_changed": changed,
-            "results": dg.MetadataValue.table(
-                records=[
-                    dg.TableRecord({name: getattr(result, name) for name in columns})
-                    for result in results
-                ],
-                schema=dg.TableSchema.from_name_type_dict(
-                    dict.fromkeys(columns, "string")
-                ),
+            "results": small_table(
+                {name: getattr(result, name) for name in columns} for result in results
             ),
         }
     )

@@ -4,10 +4,14 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.quality.checks import GATES
 from orchestration.quality.published_tables import PublishedTable, published_tables
 from orchestration.quality.publishing import Publication, Terms, publish
-from orchestration.resources import Warehouse
+from orchestration.quality.verdicts import unproven
+from orchestration.resources import OWNERS, Warehouse, small_table
+from orchestration.segments import publication as segments
 from orchestration.transform.assets import MANIFEST
+from orchestration.transform.fence import current_build
 
 # What the analyse stage concludes goes out with the marts it was concluded from.
 RESULTS = PublishedTable(
@@ -19,14 +23,26 @@ RESULTS = PublishedTable(
         "with its rate against the control."
     ),
 )
-TABLES = [*published_tables(MANIFEST), RESULTS]
-OWNERS = ["team:data"]
+TABLES = [*published_tables(MANIFEST), RESULTS, *segments.TABLES]
 
 
 def publish_now(warehouse: Warehouse, *, is_closing: bool = False) -> Publication:
-    """Publish what the last build made, or say why not in the status."""
-    terms = Terms(timezone=warehouse.settings.timezone, is_closing=is_closing)
+    """Publish the last build if its checks held, or say why not in the status.
+
+    Raises
+    ------
+    StalePublicationError
+        If another build took over since its checks were read.
+    """
     with warehouse.connection("daybook publish") as connection:
+        build_id = current_build(connection)
+        terms = Terms(
+            timezone=warehouse.settings.timezone,
+            build_id=build_id,
+            failed_checks=unproven(connection, build_id=build_id, checks=GATES),
+            is_closing=is_closing,
+        )
+        connection.commit()
         publication = publish(connection, tables=TABLES, terms=terms)
     if publication.is_held:
         raise dg.Failure(description=publication.text(), allow_retries=False)
@@ -39,7 +55,7 @@ tables = [
         group_name="published",
         kinds={"postgres"},
         owners=OWNERS,
-        deps=[[table.schema, table.name], ["published", "status"]],
+        deps=[[table.schema, table.made_name], ["published", "status"]],
         description=table.description,
     )
     for table in TABLES
@@ -51,7 +67,11 @@ tables = [
     group_name="published",
     kinds={"postgres"},
     owners=OWNERS,
-    deps=[["ops", "builds"], ["experiments", "experiment_results"]],
+    deps=[
+        ["ops", "builds"],
+        ["experiments", "experiment_results"],
+        ["segments", "members"],
+    ],
 )
 def status(
     context: dg.AssetExecutionContext, warehouse: Warehouse
@@ -98,20 +118,13 @@ def _metadata(publication: Publication) -> dict[str, Any]:
         "publication": publication.text(),
         "data_complete_through": str(publication.data_complete_through),
         "final_days_restated": publication.restated_day_count,
-        "changes": dg.MetadataValue.table(
-            records=[
-                dg.TableRecord(
-                    {
-                        "table": name,
-                        "rows_in": change.added_count,
-                        "rows_out": change.removed_count,
-                    }
-                )
-                for name, change in sorted(publication.changes.items())
-                if not change.is_empty
-            ],
-            schema=dg.TableSchema.from_name_type_dict(
-                {"table": "string", "rows_in": "int", "rows_out": "int"}
-            ),
+        "changes": small_table(
+            {
+                "table": name,
+                "rows_in": change.added_count,
+                "rows_out": change.removed_count,
+            }
+            for name, change in sorted(publication.changes.items())
+            if not change.is_empty
         ),
     }

@@ -1,37 +1,26 @@
 """Raw tables: what landed and what the app holds, accepted exactly once."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, datetime
 
 import dagster as dg
-from psycopg import sql
 
-from orchestration.health.alerts import open_alert, resolve_alert
-from orchestration.raw.app_extraction import ExtractReport, Terms, extract_app
-from orchestration.raw.app_history import ExtractError
-from orchestration.raw.app_snapshot import app_database_url
+from orchestration.raw.app_sources import extract_app_sources
+from orchestration.raw.day_counts import count_rows, truth_version
 from orchestration.raw.loading import load_landing
-from orchestration.raw.reports import LoadReport
-from orchestration.registry.in_force import read_registry
-from orchestration.registry.problems import RegistryError
-from orchestration.registry.storing import refresh_registry
-from orchestration.resources import Warehouse
+from orchestration.raw.pace import Pace
+from orchestration.resources import OWNERS, RETRIES, Warehouse, small_table
 from orchestration.settings import read_settings
-from orchestration.transform.assets import MANIFEST
-from orchestration.transform.extents import day_literals
+from orchestration.transform.assets import SOURCES
+
+# Says that a run looks for rows which vanished from the app database.
+SWEEP = "daybook/sweep"
 
 DAYS = dg.DailyPartitionsDefinition(
     # The first day that the UI draws; older days load all the same.
     start_date="2015-01-01",
     timezone=read_settings().timezone,
     end_offset=2,
-)
-OWNERS = ["team:data"]
-
-# A store or database that does not answer may answer in a minute.
-RETRIES = dg.RetryPolicy(
-    max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
 )
 
 events = dg.AssetSpec(
@@ -43,41 +32,16 @@ events = dg.AssetSpec(
     deps=[["raw", "landing_files"]],
     description=(
         "Accepted events, one row per event, partitioned by the day they occurred on. "
-        "A partition shows what the last load brought to that day."
+        "A partition shows how many rows its day held after the last load that touched "
+        "it. To build days again, run the job touch_days."
     ),
 )
 
-APP_TABLES = sorted(
-    source["name"]
-    for source in MANIFEST["sources"].values()
-    if source["source_name"] == "raw" and source["name"].startswith("app_")
-)
-
-
-@dg.asset(key_prefix="registry", group_name="registry", kinds={"yaml"}, owners=OWNERS)
-def definitions(warehouse: Warehouse) -> dg.MaterializeResult:
-    """Every definition that people wrote, one row per definition and version.
-
-    A file with a mistake leaves the last good version in force and says which file,
-    line and field. A rerun without a change writes nothing.
-    """
-    with warehouse.connection("daybook registry") as connection:
-        refreshed = refresh_registry(connection, warehouse.settings.registry_dir)
-        for problem in refreshed.problems:
-            open_alert(
-                connection,
-                incident="registry",
-                severity="warning",
-                message=str(problem),
-            )
-        if not refreshed.problems:
-            resolve_alert(connection, incident="registry")
-    return dg.MaterializeResult(
-        metadata={
-            "registry_version": refreshed.registry_version,
-            "problems": [str(problem) for problem in refreshed.problems],
-        }
-    )
+APP_TABLES = {
+    name: description
+    for (schema, name), description in sorted(SOURCES.items())
+    if schema == "raw" and name.startswith("app_")
+}
 
 
 @dg.asset(
@@ -85,7 +49,7 @@ def definitions(warehouse: Warehouse) -> dg.MaterializeResult:
     group_name="raw",
     kinds={"python", "postgres"},
     owners=OWNERS,
-    deps=[definitions],
+    deps=[["registry", "definitions"]],
     retry_policy=RETRIES,
 )
 def landing_files(
@@ -97,20 +61,34 @@ def landing_files(
     twice at once, leaves the same rows as running it once.
     """
     report = load_landing(
-        warehouse.url, settings=warehouse.settings, now=datetime.now(tz=UTC)
+        warehouse.url,
+        settings=warehouse.settings,
+        now=datetime.now(tz=UTC),
+        progress=Pace(context.log.info),
     )
     for line in report.lines():
         context.log.info(line)
-    for day, row_count in _row_counts(warehouse, report.days):
+    with warehouse.connection("daybook ui") as connection:
+        row_counts = count_rows(connection, report.days)
+        version = truth_version(connection)
+    for day, row_count in row_counts:
         if DAYS.has_partition_key(day.isoformat()):
-            context.log_event(
+            # Outside the run: the purge of old runs must not empty the calendar.
+            context.instance.report_runless_asset_event(
                 dg.AssetMaterialization(
-                    asset_key=events.key,
+                    events.key,
                     partition=day.isoformat(),
-                    metadata={"dagster/partition_row_count": row_count},
+                    metadata={
+                        "dagster/partition_row_count": row_count,
+                        "truth": version,
+                        "run": context.run_id,
+                    },
                 )
             )
-    return dg.MaterializeResult(metadata=_load_metadata(report))
+    return dg.MaterializeResult(
+        metadata={**report.totals(), "sources": small_table(report.by_source())},
+        data_version=dg.DataVersion(version),
+    )
 
 
 @dg.multi_asset(
@@ -121,8 +99,9 @@ def landing_files(
             kinds={"postgres"},
             owners=OWNERS,
             deps=[landing_files],
+            description=description,
         )
-        for table in APP_TABLES
+        for table, description in APP_TABLES.items()
     ],
     check_specs=[
         dg.AssetCheckSpec(
@@ -138,113 +117,31 @@ def app_tables(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Operational tables with their history, one row per version of a record.
 
-    Reads what changed since the last extract. Where the app database does not answer,
-    the tables stay as they were, the check fails, and everything else goes on.
+    Reads what changed since the last extract; the night also looks for rows that
+    vanished. Where the app database does not answer, the tables stay as they were, the
+    check fails, and everything else goes on.
     """
-    reports, failures = _extract_all(warehouse)
-    for failure in failures:
-        context.log.error(failure)
+    extracts = extract_app_sources(
+        warehouse.url, settings=warehouse.settings, sweep=SWEEP in context.run.tags
+    )
+    with warehouse.connection("daybook ui") as connection:
+        version = dg.DataVersion(truth_version(connection))
     for table in APP_TABLES:
-        read = [
-            report.tables[table.removeprefix("app_")]
-            for report in reports
-            if table.removeprefix("app_") in report.tables
-        ]
+        report = extracts.table(table.removeprefix("app_"))
         yield dg.MaterializeResult(
             asset_key=["raw", table],
             metadata={
-                "rows_read": sum(each.read for each in read),
-                "versions_opened": sum(each.opened for each in read),
-                "versions_closed": sum(each.closed for each in read),
-                "removed": sum(each.removed for each in read),
+                "rows_read": report.read,
+                "versions_opened": report.opened,
+                "versions_closed": report.closed,
+                "removed": report.removed,
             },
+            data_version=version,
         )
     yield dg.AssetCheckResult(
         check_name="app_database_was_read",
         asset_key=["raw", "app_persons"],
-        passed=not failures,
-        metadata={"failures": failures},
+        passed=not extracts.failures,
+        description="; ".join(extracts.failures) or None,
+        metadata={"sources_read": len(extracts.reports)},
     )
-
-
-def _extract_all(warehouse: Warehouse) -> tuple[list[ExtractReport], list[str]]:
-    settings = warehouse.settings
-    source_url = app_database_url(settings, warehouse.url)
-    if source_url is None:
-        return [], []
-    with warehouse.connection("daybook registry") as connection:
-        registry = read_registry(connection, settings.registry_dir)
-    terms = Terms(timezone=settings.timezone, pseudonym_key=settings.pseudonym_key())
-    reports, failures = [], []
-    for source in registry.app_sources():
-        incident = f"source:{source}"
-        try:
-            reports.append(
-                extract_app(
-                    warehouse.url,
-                    entry=registry.entry("app_source", source),
-                    source_url=source_url,
-                    terms=terms,
-                )
-            )
-        except (ExtractError, RegistryError) as error:
-            failures.append(str(error))
-            with warehouse.connection("daybook alert") as connection:
-                open_alert(
-                    connection,
-                    incident=incident,
-                    severity="critical",
-                    message=str(error),
-                )
-        else:
-            with warehouse.connection("daybook alert") as connection:
-                resolve_alert(connection, incident=incident)
-    return reports, failures
-
-
-def _row_counts(warehouse: Warehouse, days: set[date]) -> list[tuple[date, int]]:
-    """Count the rows of the touched days, by literals, so that only those are read."""
-    if not days:
-        return []
-    query = sql.SQL(
-        """
-        select occurred_on, count(*) from raw.events
-        where occurred_on in ({}) group by occurred_on order by occurred_on
-        """
-    ).format(day_literals(sorted(days)))
-    with warehouse.connection("daybook ui") as connection:
-        return connection.execute(query).fetchall()
-
-
-def _load_metadata(report: LoadReport) -> dict[str, Any]:
-    counts = report.counts
-    table = dg.MetadataValue.table(
-        records=[
-            dg.TableRecord(
-                {
-                    "source": source.source,
-                    "loaded": sum(file.state == "loaded" for file in source.files),
-                    "skipped": source.skipped_count,
-                    "refused": sum(file.state == "refused" for file in source.files),
-                    "complete_through": str(source.complete_through or ""),
-                    "missing": len(source.missing),
-                }
-            )
-            for source in report.sources
-        ]
-    )
-    return {
-        "files": dict(report.states),
-        "records": counts.record_count,
-        "accepted": counts.accepted_count,
-        "accepted_with_violation": counts.accepted_with_violation_count,
-        "duplicate": counts.duplicate_count,
-        "conflict": counts.conflict_count,
-        "quarantined": counts.quarantined_count,
-        "not_consented": counts.not_consented_count,
-        "suppressed": counts.suppressed_count,
-        "replaced": counts.replaced_count,
-        "days_touched": len(report.days),
-        "rows_per_second": round(report.rows_per_second),
-        "sources": table,
-    }

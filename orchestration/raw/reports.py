@@ -113,6 +113,40 @@ class LoadReport:
         """Return how many records were loaded per second."""
         return self.counts.record_count / self.seconds if self.seconds else 0.0
 
+    def totals(self) -> dict[str, int]:
+        """Return how many files and records met which end, zeros of files left out."""
+        records = {
+            name.removesuffix("_count") + ("s" if name == "record_count" else ""): count
+            for name, count in asdict(self.counts).items()
+            # A scan releases and removes nothing.
+            if name not in {"released_count", "removed_count"}
+        }
+        return {
+            **{f"files_{state}": count for state, count in self.states.items()},
+            **records,
+            "days_touched": len(self.days),
+            "rows_per_second": round(self.rows_per_second),
+        }
+
+    def by_source(self) -> Iterator[dict[str, str | int]]:
+        """Yield one row of a small table per source."""
+        for source in self.sources:
+            states = Counter(file.state for file in source.files)
+            through = source.complete_through
+            yield {
+                "source": source.source,
+                "loaded": states["loaded"],
+                "skipped": source.skipped_count,
+                "refused": states["refused"] + len(source.known_refused),
+                "waiting": states["waiting"] + states["unreadable"],
+                "accepted": sum(file.counts.accepted_count for file in source.files),
+                "quarantined": sum(
+                    file.counts.quarantined_count for file in source.files
+                ),
+                "complete_through": f"{through:%Y-%m-%d %H:%M} UTC" if through else "",
+                "missing_periods": len(source.missing),
+            }
+
     def lines(self) -> Iterator[str]:
         """Yield a line per file, then what is missing or refused."""
         for source in self.sources:

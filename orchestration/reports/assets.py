@@ -2,67 +2,42 @@
 
 import dagster as dg
 
-from orchestration.reports.daily_overview import render_csv, render_html
-from orchestration.reports.executions import Key, Rendered, execute_report
-from orchestration.reports.numbers import read_overview, read_version
-from orchestration.resources import Warehouse
-from orchestration.warehouse.connection import connect
+from orchestration.reports.overview_report import make_overview
+from orchestration.resources import OWNERS, Warehouse
 
-REPORT = "daily_overview"
+# A report that takes longer waits for something; the next try may not have to.
+SECONDS = 120
+RETRIES = dg.RetryPolicy(
+    max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
 
 
 @dg.asset(
     key_prefix="reports",
     group_name="reports",
     kinds={"html", "csv"},
-    owners=["team:data"],
+    owners=OWNERS,
     deps=[["published", "closed_days"]],
+    retry_policy=RETRIES,
 )
 def daily_overview(warehouse: Warehouse) -> dg.MaterializeResult:
     """The last complete day on one page, beside the day before and the week before.
 
     The same version of the data gives the same file, byte for byte.
     """
-    folder = warehouse.settings.home / "reports"
-    with connect(
-        warehouse.url, application_name="daybook report", autocommit=True
+    with warehouse.connection(
+        "daybook report", autocommit=True, seconds=SECONDS
     ) as connection:
-        version = read_version(connection)
-        if version is None or version.last_whole_day is None:
-            return dg.MaterializeResult(metadata={"skipped": "no complete day yet"})
-        wanted = connection.execute(
-            """
-            select body -> 'metrics' from registry.in_force
-            where kind = 'report' and id = %s
-            """,
-            (REPORT,),
-        ).fetchone()
-        metrics = wanted[0] if wanted else []
-        day = version.last_whole_day
-
-        def render() -> dict[str, Rendered]:
-            overview = read_overview(
-                connection, day=day, metrics=metrics, version=version
-            )
-            table, row_count = render_csv(overview)
-            return {
-                "html": Rendered(render_html(overview), row_count),
-                "csv": Rendered(table, row_count),
-            }
-
-        execution = execute_report(
-            connection,
-            key=Key(REPORT, day, day, version.publication_id),
-            folder=folder,
-            render=render,
-        )
+        made = make_overview(connection, folder=warehouse.settings.home / "reports")
+    if made is None:
+        return dg.MaterializeResult(metadata={"skipped": "no complete day yet"})
     return dg.MaterializeResult(
         metadata={
-            "day": day.isoformat(),
-            "is_new": execution.is_new,
+            "day": made.day.isoformat(),
+            "is_new": made.execution.is_new,
             **{
                 kind: dg.MetadataValue.path(str(path))
-                for kind, path in execution.paths.items()
+                for kind, path in made.execution.paths.items()
             },
         }
     )

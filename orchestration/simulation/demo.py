@@ -27,10 +27,10 @@ def run_demo(settings: Settings, url: str, *, persons: int, days: int) -> bool:
     bool
         Whether the job succeeded.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     landing = Path(settings.landing_url)
     if landing.exists() and any(landing.iterdir()):
-        console.print(f"landing files are there: {landing}")
+        console.print(f"the marketplace is simulated already: {landing}")
     else:
         simulation = _simulate(settings, url, persons=persons, days=days)
         console.print(
@@ -38,7 +38,7 @@ def run_demo(settings: Settings, url: str, *, persons: int, days: int) -> bool:
             f"{simulation.file_count} files and an app database of "
             f"{sum(simulation.app.values()):,} rows in {simulation.seconds:.1f} s"
         )
-    report = show_run("nightly", url=url, log=settings.home / "logs" / "demo.log")
+    report = show_run("nightly", url=url, log=settings.home / "logs" / "nightly.log")
     if report.succeeded:
         _tell(console, settings, url, report)
     return report.succeeded
@@ -78,7 +78,7 @@ def _app_database(url: str) -> str:
 
 
 def _tell(console: Console, settings: Settings, url: str, report: RunReport) -> None:
-    loaded = report.metadata.get("raw/landing_files", {})
+    """Say what the run did, what there is now, where to look and what to type next."""
     with connect(url, application_name="daybook demo") as connection:
         row = connection.execute(
             """
@@ -97,24 +97,31 @@ def _tell(console: Console, settings: Settings, url: str, report: RunReport) -> 
     if row is None:
         return
     events, sessions, numbers, set_aside, through = row
-    built = report.states.get("dbt_models") == "succeeded"
-    skipped = "skipped" in report.states.values()
-    records = loaded.get("records", 0)
-    console.print()
-    if not records:
-        console.print("nothing new was loaded")
-    else:
-        console.print(f"loaded       {records:,} records of the landing files")
-    if skipped or not built:
-        console.print("nothing was rebuilt: no day, device or definition had news")
-    console.print(f"the house    {events:,} events, {sessions:,} sessions,")
-    console.print(f"             {numbers:,} daily numbers, complete through {through}")
-    console.print(f"set aside    {set_aside:,} records, each with its reason")
     overview = report.metadata.get("reports/daily_overview", {})
-    if "html" in overview:
-        console.print(f"the report   {overview['html']}")
-    console.print(f"psql and BI  {bi_url(settings)}  (up during `make dev`)")
+    lines = [
+        ("this run", _what_it_did(report)),
+        ("the house", f"{events:,} events, {sessions:,} sessions, {numbers:,} numbers"),
+        ("complete", f"through {through}"),
+        ("set aside", f"{set_aside:,} records, each with its reason"),
+        ("the report", overview.get("html", "none yet: no day is complete")),
+        ("psql and BI", f"{bi_url(settings)}  (up during `make dev`)"),
+    ]
     console.print()
-    console.print("next:  make dev            the Dagster UI on this data")
-    console.print("       .venv/bin/daybook plan       what the next build would do")
-    console.print("       .venv/bin/daybook --help     everything else")
+    for name, text in lines:
+        console.print(f"{name:<12} {text}")
+    console.print()
+    console.print("next:  make dev                  the Dagster UI on this data")
+    console.print("       .venv/bin/daybook plan    what the next build would do")
+    console.print("       .venv/bin/daybook health  whether all is well")
+    console.print("       .venv/bin/daybook --help  everything else")
+
+
+def _what_it_did(report: RunReport) -> str:
+    loaded = report.metadata.get("raw/landing_files", {})
+    build = report.metadata.get("ops/builds", {})
+    if not loaded.get("records") and not build.get("is_new"):
+        return "nothing new was loaded, nothing was rebuilt"
+    records = f"{loaded.get('records', 0):,} records loaded"
+    if not build.get("is_new"):
+        return f"{records}, nothing was rebuilt"
+    return f"{records}, {build['days_with_news']} days built"

@@ -4,36 +4,42 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation
-from dagster_dbt.asset_utils import (
-    DBT_DEFAULT_EXCLUDE,
-    DBT_DEFAULT_SELECT,
-    DBT_DEFAULT_SELECTOR,
-    build_dbt_specs,
-)
+from dagster_dbt import DagsterDbtTranslator, asset_utils
 
-from orchestration.resources import OfflineDbt, Warehouse
+from orchestration.resources import (
+    OWNERS,
+    RETRIES,
+    OfflineDbt,
+    Warehouse,
+    small_table,
+)
 from orchestration.settings import read_settings
 from orchestration.transform.builds import Build, Request, begin_build, finish_build
 from orchestration.transform.dbt_run import (
     Project,
+    binding_tests,
     dbt_arguments,
     failure_of,
     load_manifest,
+    source_descriptions,
+    statuses_of,
 )
+from orchestration.transform.fence import current_build
 from orchestration.transform.run import read_definitions
 
 PROJECT = Project.of(read_settings())
 MANIFEST = load_manifest(PROJECT)
-MODELS, TESTS = build_dbt_specs(
+MODELS, TESTS = asset_utils.build_dbt_specs(
     translator=DagsterDbtTranslator(),
     manifest=MANIFEST,
-    select=DBT_DEFAULT_SELECT,
-    exclude=DBT_DEFAULT_EXCLUDE,
-    selector=DBT_DEFAULT_SELECTOR,
+    select=asset_utils.DBT_DEFAULT_SELECT,
+    exclude=asset_utils.DBT_DEFAULT_EXCLUDE,
+    selector=asset_utils.DBT_DEFAULT_SELECTOR,
     io_manager_key=None,
     project=None,
 )
+# Every table that models read and dbt does not make, with what it holds.
+SOURCES = source_descriptions(MANIFEST)
 
 # What follows a build depends on this asset: without news it is made and no model is,
 # and Dagster skips whatever depends on a model that was not made.
@@ -41,12 +47,16 @@ builds = dg.AssetSpec(
     ["ops", "builds"],
     group_name="ops",
     kinds={"postgres"},
-    owners=["team:data"],
+    owners=OWNERS,
     description=(
         "One row per build: what it claimed, settled, and whether it succeeded. "
         "Without news a run adds none."
     ),
-    deps=[key for spec in MODELS for key in spec.deps],
+    deps=[
+        ["registry", "definitions"],
+        ["raw", "landing_files"],
+        *(key for spec in MODELS for key in spec.deps),
+    ],
 )
 
 
@@ -56,6 +66,9 @@ builds = dg.AssetSpec(
     check_specs=TESTS,
     can_subset=True,
     allow_arbitrary_check_specs=True,
+    # A model or test that fails is not tried again: its next run comes soon enough.
+    # What is: a warehouse that went away, a truth that others hold.
+    retry_policy=RETRIES,
 )
 def dbt_models(
     context: dg.AssetExecutionContext, dbt: OfflineDbt, warehouse: Warehouse
@@ -71,28 +84,47 @@ def dbt_models(
             run_id=context.run_id,
             timezone=warehouse.settings.timezone,
             is_full_selection=not context.is_subset,
-            # Whoever picks one model in the UI wants it built.
             is_wanted_anyway=context.is_subset,
         ),
         definitions=read_definitions(warehouse.url, PROJECT),
     )
     if build is None:
         context.log.info("Nothing to build: no day, device or definition has news.")
-        plan = "nothing to build"
+        yield from _still_true(context, warehouse)
     else:
         context.log.info(f"Build {build.build_id}\n{build.plan.text()}")
-        plan = build.plan.text()
         yield from _run_dbt(context, dbt, build)
+        if builds.key in context.selected_asset_keys:
+            yield dg.MaterializeResult(
+                asset_key=builds.key,
+                metadata={**build.facts(), "news": small_table(build.plan.rows())},
+                data_version=dg.DataVersion(str(build.build_id)),
+            )
+
+
+def _still_true(
+    context: dg.AssetExecutionContext, warehouse: Warehouse
+) -> Iterator[Any]:
+    """Say of the last build that its tests hold on these very rows.
+
+    Unsaid, the UI would show them as skipped whenever there is no news.
+    """
+    with warehouse.connection("daybook ui") as connection:
+        build_id = current_build(connection)
+    binding = binding_tests(MANIFEST)
+    for test in TESTS:
+        if test.name in binding and test.key in context.selected_asset_check_keys:
+            yield dg.AssetCheckResult(
+                asset_key=test.asset_key,
+                check_name=test.name,
+                passed=True,
+                metadata={"unchanged_since_build": build_id},
+            )
     if builds.key in context.selected_asset_keys:
         yield dg.MaterializeResult(
             asset_key=builds.key,
-            metadata={
-                "build_id": build.build_id if build else None,
-                "plan": dg.MetadataValue.md(f"```\n{plan}\n```"),
-                "days": len(build.plan.days) if build else 0,
-                "devices": build.plan.device_count if build else 0,
-                "models_from_nothing": len(build.plan.models) if build else 0,
-            },
+            metadata={"build_id": build_id, "is_new": False},
+            data_version=dg.DataVersion(str(build_id)),
         )
 
 
@@ -104,7 +136,11 @@ def _run_dbt(
             dbt_arguments(build), context=context, raise_on_error=False
         )
         yield from invocation.stream()
-        failure = _failure(invocation, build)
+        failure = failure_of(
+            MANIFEST,
+            statuses_of(invocation.get_artifact("run_results.json")),
+            is_full=build.request.is_full_selection,
+        )
     except BaseException:
         # Whatever it was, the claims stay open for the next build.
         finish_build(build, failure="dbt did not run to its end")
@@ -112,12 +148,3 @@ def _run_dbt(
     finish_build(build, failure=failure)
     if failure:
         raise dg.Failure(description=failure, allow_retries=False)
-
-
-def _failure(invocation: DbtCliInvocation, build: Build) -> str | None:
-    results = invocation.get_artifact("run_results.json")["results"]
-    return failure_of(
-        MANIFEST,
-        {result["unique_id"]: result["status"] for result in results},
-        is_full=build.request.is_full_selection,
-    )

@@ -10,6 +10,7 @@ The build's own session holds the truth lock from begin to finish.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import psycopg
 
@@ -80,6 +81,17 @@ class Build:
     superseded: tuple[int, ...]
     identity: Prepared
     stage_id: int
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a person wants to know of it at a glance."""
+        return {
+            "build_id": self.build_id,
+            "is_new": True,
+            "days_with_news": len(self.plan.days),
+            "days_read": len(self.days),
+            "devices": self.plan.device_count,
+            "models_from_nothing": self.plan.models,
+        }
 
 
 def begin_build(

@@ -121,8 +121,30 @@ def read_results(project: Project) -> dict[str, str]:
     path = project.target / "run_results.json"
     if not path.exists():
         return {}
-    results = json.loads(path.read_text())["results"]
-    return {result["unique_id"]: result["status"] for result in results}
+    return statuses_of(json.loads(path.read_text()))
+
+
+def statuses_of(artifact: Mapping[str, Any]) -> dict[str, str]:
+    """Return the status of everything in `run_results.json`, by unique id."""
+    return {result["unique_id"]: result["status"] for result in artifact["results"]}
+
+
+def source_descriptions(manifest: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Return what every table that dbt reads and does not make holds."""
+    return {
+        (source["source_name"], source["name"]): source["description"]
+        for source in manifest["sources"].values()
+    }
+
+
+def binding_tests(manifest: Mapping[str, Any]) -> set[str]:
+    """Return the names of the tests that must hold for a build to succeed."""
+    return {
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test"
+        and node["config"].get("severity", "error").lower() == "error"
+    }
 
 
 def failure_of(

@@ -61,6 +61,12 @@ def hold_truth(url: str, *, patience: timedelta) -> psycopg.Connection:
     return connection
 
 
+def current_build(connection: psycopg.Connection) -> int | None:
+    """Return the build that may write, or was the last to; None before the first."""
+    row = connection.execute("select build_id from ops.current_build").fetchone()
+    return int(row[0]) if row else None
+
+
 def take_over(connection: psycopg.Connection, *, build_id: int) -> list[int]:
     """Make the build the only one that may write; return the builds it superseded."""
     try:

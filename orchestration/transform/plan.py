@@ -14,6 +14,7 @@ from orchestration.transform.claims import (
 from orchestration.transform.model_hashes import Definition, changed_models
 
 _MOST_LOADS = 5
+_MOST_DAYS = 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,18 @@ class Plan:
             lines.append(f"{len(self.models)} models from nothing:")
             lines.extend(f"  {name}: {why}" for name, why in self.models.items())
         return "\n".join(lines)
+
+    def rows(self) -> list[dict[str, str | int]]:
+        """Return a small table of the newest days with news."""
+        return [
+            {
+                "day": day.day.isoformat(),
+                "rows": day.row_count,
+                "sources": ", ".join(day.sources),
+                "loads": len(day.load_ids),
+            }
+            for day in self.days[-_MOST_DAYS:]
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as plain values that JSON can hold."""

@@ -12,6 +12,7 @@ WIRING = {
     "checks.py",
     "definitions.py",
     "resources.py",
+    "runs.py",
     "schedules.py",
     "sensors.py",
 }
