@@ -2,9 +2,11 @@
 
 import copy
 import os
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -68,6 +70,12 @@ RESULTS = PublishedTable(
 )
 
 
+@cache
+def dbt_folder():
+    """Return where dbt writes: one place, so that the project is parsed once."""
+    return Path(tempfile.mkdtemp(prefix="daybook-dbt-"))
+
+
 class House:
     """What the nightly job does, without Dagster, at times that a test chooses."""
 
@@ -86,7 +94,7 @@ class House:
         )
         self.landing = folder / "landing"
         self.landing.mkdir(parents=True, exist_ok=True)
-        self.project = Project(DBT_PROJECT, folder / "dbt" / "target")
+        self.project = Project(DBT_PROJECT, dbt_folder() / "target")
 
     def elsewhere(self, url):
         """Return the same house over another warehouse."""
