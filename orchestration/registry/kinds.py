@@ -16,6 +16,9 @@ EventName = Annotated[
     str, StringConstraints(pattern=r"^((custom|app)\.)?[a-z][a-z0-9_]{0,54}$")
 ]
 
+# A test by path and name, as pytest takes it.
+TestName = Annotated[str, StringConstraints(pattern=r"^[\w./-]+\.py::test_\w+$")]
+
 _CRON_FIELD = r"(\*|\d{1,2}(-\d{1,2})?)(/\d{1,2})?(,\d{1,2}(-\d{1,2})?)*"
 _CRON = re.compile(rf"^{_CRON_FIELD}( {_CRON_FIELD}){{4}}$")
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
@@ -125,10 +128,13 @@ class Experiment(Dated):
 
 
 class Metric(Definition):
-    """A number per day: what it means and which direction is better."""
+    """A number per day: its meaning, owner, formula, proof, and better direction."""
 
     title: Title
     description: Text
+    owner: Title
+    formula: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    tested_by: Annotated[list[TestName], Field(min_length=1, max_length=20)]
     unit: Literal["count", "rate", "money", "seconds"]
     better: Literal["higher", "lower", "neither"] = "higher"
 

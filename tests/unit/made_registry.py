@@ -18,6 +18,9 @@ FILES = {
         sessions:
           title: Sessions
           description: Sessions that began on the day.
+          owner: data team
+          formula: sessions by started_on
+          tested_by: ["tests/a.py::test_sessions"]
           unit: count
         """,
     "funnels/booking.yml": """

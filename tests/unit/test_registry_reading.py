@@ -49,6 +49,8 @@ def test_everything_wrong_is_said_at_once(tmp_path):
             sessions:
               title: Sessions
               unit: percent
+              formula: sessions by started_on
+              tested_by: [tests/a.py]
             """,
         funnels__booking="""
             title: Booking
@@ -83,7 +85,9 @@ def test_everything_wrong_is_said_at_once(tmp_path):
         "funnels/booking.yml:2: window: is not known here",
         "funnels/booking.yml:4: steps[0].name: is not a name",
         "metrics.yml:1: sessions.description: is missing",
+        "metrics.yml:1: sessions.owner: is missing",
         "metrics.yml:3: sessions.unit: is not one of the words",
+        "metrics.yml:5: sessions.tested_by[0]: is not a name",
         "reports/daily.yml:2: cron: not a cron line",
         "reports/daily.yml:3: formats[0]: is not one of the words",
         "segments/active.yml:4: rule.all[0].at_least: str does not fit integer",
