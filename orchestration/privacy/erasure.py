@@ -43,6 +43,8 @@ from orchestration.privacy.traces import Traces, search_everywhere, sweep_tables
 from orchestration.quality.published_tables import published_tables
 from orchestration.quality.publishing import Terms, publish
 from orchestration.raw.app_copying import pseudonym
+from orchestration.segments import publication as segments
+from orchestration.segments.members import forget_members
 from orchestration.settings import Settings
 from orchestration.transform.builds import Request as BuildRequest
 from orchestration.transform.dbt_run import Project, load_manifest
@@ -257,9 +259,17 @@ class Erasure:
             note_visits(connection, erasure_id, "changed_count", changed)
             note_visits(connection, erasure_id, "removed_count", removed)
 
-    def _rebuild(self, _: int) -> None:
+    def _rebuild(self, erasure_id: int) -> None:
         self._build()
-        tables = published_tables(load_manifest(self._project))
+        with self._connect() as connection:
+            # After the build: from the marts before it the person could come back.
+            subject = self._subject(connection, erasure_id)
+            removed = forget_members(connection, subject.pseudonyms)
+            note_visits(
+                connection, erasure_id, "removed_count", {"segments.members": removed}
+            )
+        models = published_tables(load_manifest(self._project))
+        tables = [*models, *segments.TABLES]
         with self._connect() as connection:
             terms = Terms(timezone=self._settings.timezone)
             publication = publish(connection, tables=tables, terms=terms)

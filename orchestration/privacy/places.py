@@ -66,7 +66,7 @@ def read_places(manifest: Mapping[str, Any] | None = None) -> dict[str, Place]:
 def unclassified_columns(
     connection: psycopg.Connection, places: Mapping[str, Place]
 ) -> list[str]:
-    """Return the columns of raw, identity and what dbt makes that no place knows."""
+    """Return the columns of raw, identity, segments and marts that no place knows."""
     rows = connection.execute(
         """
         select schemas.nspname || '.' || tables.relname, columns.attname
@@ -81,7 +81,7 @@ def unclassified_columns(
             and not columns.attisdropped
         order by 1, columns.attnum
         """,
-        (["raw", "identity", _PUBLISHED, *_MADE_BY_DBT],),
+        (["raw", "identity", "segments", _PUBLISHED, *_MADE_BY_DBT],),
     )
     return [
         f"{table}.{column}"

@@ -18,7 +18,10 @@ from orchestration.warehouse.connection import connect, sibling_url
 _NOT_SEARCHED = ("postgres", "simulation")
 DAGSTER_DATABASE = "daybook_dagster"
 
-_OURS = "'raw', 'ops', 'identity', 'privacy', 'intermediate', 'marts', 'published_data'"
+_OURS = (
+    "'raw', 'ops', 'identity', 'segments', 'privacy', "
+    "'intermediate', 'marts', 'published_data'"
+)
 
 
 @dataclass(frozen=True)

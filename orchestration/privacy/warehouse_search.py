@@ -92,7 +92,7 @@ def search_database(
     )
 
 
-def _row_search(table: sql.Identifier, byte_columns: list[str]) -> sql.Composable:
+def _row_search(table: sql.Identifier, byte_columns: list[str]) -> sql.Composed:
     """Count rows by their JSON, in which names stand beside values, and their bytes."""
     texts = [
         sql.SQL("(to_jsonb(searched) - {}::text[])::text").format(

@@ -19,6 +19,8 @@ from orchestration.raw.app_extraction import Terms, extract_app
 from orchestration.raw.loading import load_landing
 from orchestration.registry.reading import load_registry
 from orchestration.registry.storing import refresh_registry
+from orchestration.segments import publication as segments
+from orchestration.segments.evaluation import bring_up_to_date
 from orchestration.settings import Settings
 from orchestration.simulation.marketplace import simulate
 from orchestration.simulation.world import World
@@ -92,9 +94,13 @@ class ErasureWorld:
         )
         assert report.succeeded, report.text()
         with connect(self.url, application_name="tests") as connection:
+            bring_up_to_date(connection, timezone="UTC")
             publication = publish(
                 connection,
-                tables=published_tables(load_manifest(self.project)),
+                tables=[
+                    *published_tables(load_manifest(self.project)),
+                    *segments.TABLES,
+                ],
                 terms=PublicationTerms(),
             )
         assert not publication.is_held, publication.reason

@@ -11,7 +11,7 @@ from orchestration.privacy.receipts import broken_receipts
 from orchestration.transform.equivalence import digest_models
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.digest import digest_table
-from tests.warehouse.erasure_world import ErasureWorld, copied_world, made_world
+from tests.warehouse.erasure_world import ErasureWorld
 
 # Devices, sources and dealings enough to be found everywhere: the simulated customer
 # with the most events in at least two sources.
@@ -47,21 +47,6 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing of ours catches it."""
 
 
-@pytest.fixture(scope="module")
-def pristine(server_url, template_database, tmp_path_factory):
-    """The world that every test copies: making it takes most of the time."""
-    with made_world(
-        server_url, template_database, tmp_path_factory.mktemp("pristine")
-    ) as made:
-        yield made
-
-
-@pytest.fixture
-def world(pristine, server_url, tmp_path):
-    with copied_world(pristine, server_url, tmp_path) as copy:
-        yield copy
-
-
 def kill_after(step):
     def after(done):
         if done == step:
@@ -75,7 +60,8 @@ def digests(world):
         return digest_models(connection, schemas=BEHAVIOUR)
 
 
-def test_a_person_goes_from_every_place_and_others_stay(world, tmp_path):
+def test_a_person_goes_from_every_place_and_others_stay(simulated_world, tmp_path):
+    world = simulated_world
     [(user,)] = world.rows(MOST_SEEN)
     with connect(world.url, application_name="tests") as connection:
         mine = [key for (key,) in connection.execute(MINE, {"user": user})]
@@ -95,6 +81,7 @@ def test_a_person_goes_from_every_place_and_others_stay(world, tmp_path):
     assert user not in str(receipt.body)
     removed = {each["place"]: each["removed"] for each in receipt.body["places"]}
     assert removed["raw.events"] == len(mine) > 0
+    assert removed["segments.members"] > 0
     assert removed["landing files"] >= len(mine)
     assert world.rows(OTHERS, mine) == others
     assert world.rows(MONEY) == money
@@ -122,7 +109,8 @@ def test_a_person_goes_from_every_place_and_others_stay(world, tmp_path):
         assert broken_receipts(connection) == []
 
 
-def test_marts_equal_those_of_a_world_without_the_person(world):
+def test_marts_equal_those_of_a_world_without_the_person(simulated_world):
+    world = simulated_world
     [(user,)] = world.rows(MOST_SEEN)
     world.erasure(user).run()
     erased = digests(world)
@@ -146,7 +134,8 @@ def test_marts_equal_those_of_a_world_without_the_person(world):
         assert digest_table(connection, "raw.events", ignoring=["load_id"]) == kept
 
 
-def test_a_place_that_is_forgotten_fails_the_erasure(world):
+def test_a_place_that_is_forgotten_fails_the_erasure(simulated_world):
+    world = simulated_world
     [(user,)] = world.rows(MOST_SEEN)
     places = read_places()
     del places["raw.app_bookings"]
@@ -169,7 +158,8 @@ def test_a_place_that_is_forgotten_fails_the_erasure(world):
     assert user not in str(failure.value)
 
 
-def test_a_dry_run_counts_and_writes_nothing(world):
+def test_a_dry_run_counts_and_writes_nothing(simulated_world):
+    world = simulated_world
     [(user,)] = world.rows(MOST_SEEN)
     before = digests(world)
     found = world.erasure(user).rehearse()
