@@ -97,29 +97,33 @@ def test_a_content_is_loaded_once_and_its_other_name_is_an_alias(database, conne
 
 def test_copies_of_one_event_are_duplicates_or_conflicts(database, connection):
     early, late = NOON, NOON + timedelta(seconds=1)
+    conflict = row("a", payload="y", received_at=late)
+    other = row("b", payload="z", received_at=late)
     load(
         database,
         "one",
         batch(
             row("a", payload="x", received_at=late),
             row("a", payload="x", received_at=early),
-            row("a", payload="y", received_at=late),
-            row("b"),
+            conflict,
+            row("b", received_at=early),
         ),
-        batch(row("b"), row("b", payload="z")),
+        batch(row("b", received_at=early), other, other),
     )
 
-    assert (
-        rows_of(
-            connection,
-            "select record_count, accepted_count, duplicate_count, conflict_count"
-            " from ops.loads where kind = 'file'",
-        )[0][0]
-        == 6
-    )
     assert rows_of(
-        connection, "select event_id, received_at from raw.events where event_id = 'a'"
-    ) == [("a", early)]
+        connection,
+        "select record_count, accepted_count, duplicate_count, conflict_count"
+        " from ops.loads",
+    ) == [(7, 2, 2, 3)]
+    assert rows_of(
+        connection, "select event_id, received_at from raw.events order by 1"
+    ) == [("a", early), ("b", early)]
+    assert rows_of(
+        connection,
+        "select event_id, payload_hash, line_number, record from raw.set_aside"
+        " order by 1",
+    ) == [("a", conflict[-4], 3, b"raw a"), ("b", other[-4], 2, b"raw b")]
     assert differences(connection) == {0}
 
 
