@@ -26,6 +26,11 @@ _SHARED = {
             **_SHARED,
         ),
         dg.AssetSpec(
+            ["segments", "current"],
+            description="One row per segment and member: the stays that go on.",
+            **_SHARED,
+        ),
+        dg.AssetSpec(
             ["segments", "sizes"],
             description="One row per segment and evaluated day.",
             **_SHARED,
@@ -58,6 +63,7 @@ def segment_tables(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:
             **({"nothing_to_do": done.reason} if done.reason else {}),
         },
     )
+    yield dg.MaterializeResult(["segments", "current"])
     yield dg.MaterializeResult(
         ["segments", "sizes"],
         metadata={

@@ -1,18 +1,21 @@
-"""What readers see of segments: who was a member when, and how many there were."""
+"""What readers see of segments: who is a member, and how many there were each day.
+
+Stays that are over are not published: they grow with every day, and a publication
+compares all it has. `segments.members` answers who was a member on some day.
+"""
 
 from orchestration.quality.published_tables import PublishedTable
 
 MEMBERS = PublishedTable(
     name="segment_members",
     schema="segments",
-    made_as="members",
-    key=("segment_id", "person_id", "entered_on"),
+    made_as="current",
+    key=("segment_id", "person_id"),
     description=(
-        "One row per stay of a person in a segment: a member on every evaluated day "
-        "from entered_on up to, and without, left_on."
+        "One row per segment and member, as of the newest day in segment_sizes."
     ),
     column_descriptions=(
-        ("left_on", "Null while the person is a member."),
+        ("entered_on", "First day of the present stay."),
         ("definition_version", "Of the definition under which the person entered."),
     ),
 )

@@ -163,12 +163,12 @@ def test_no_watermark_is_no_day(connection, database):
 
 
 @pytest.mark.usefixtures("world")
-def test_readers_see_stays_and_sizes(connection, database):
+def test_readers_see_members_and_sizes(connection, database):
     bring_up_to_date(connection, timezone="UTC")
     publication = publish(connection, tables=TABLES, terms=Terms())
     assert not publication.is_held
     with connect(database, application_name="tests") as reader:
-        for made, published in (("members", "members"), ("sizes", "sizes")):
+        for made, published in (("current", "members"), ("sizes", "sizes")):
             counts = reader.execute(
                 f"select (select count(*) from segments.{made}), "
                 f"(select count(*) from published.segment_{published})"
