@@ -81,7 +81,7 @@ def dbt_models(
     build = begin_build(
         warehouse.url,
         request=Request(
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             timezone=warehouse.settings.timezone,
             is_full_selection=not context.is_subset,
             is_wanted_anyway=context.is_subset,
