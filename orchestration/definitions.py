@@ -1,8 +1,5 @@
 """What Daybook is made of: its assets, checks, jobs, schedules and sensors."""
 
-import sys
-from pathlib import Path
-
 import dagster as dg
 
 from orchestration.experiments import assets as experiments
@@ -14,11 +11,12 @@ from orchestration.quality import checks
 from orchestration.raw import assets as raw
 from orchestration.registry import assets as registry
 from orchestration.reports import assets as reports
-from orchestration.resources import OfflineDbt, Warehouse
+from orchestration.resources import NoValues, OfflineDbt, Warehouse
 from orchestration.schedules import JOBS, SCHEDULES
 from orchestration.segments import assets as segments
 from orchestration.sensors import SENSORS
 from orchestration.transform import assets as transform
+from orchestration.transform.dbt_run import executable
 
 defs = dg.Definitions(
     assets=[
@@ -39,11 +37,12 @@ defs = dg.Definitions(
     schedules=SCHEDULES,
     sensors=SENSORS,
     resources={
+        "io_manager": NoValues(),
         "warehouse": Warehouse(url=dg.EnvVar("DAYBOOK_DATABASE_URL")),
         "dbt": OfflineDbt(
             project_dir=str(transform.PROJECT.folder),
-            # Beside this Python, whether or not the environment is activated.
-            dbt_executable=str(Path(sys.executable).parent / "dbt"),
+            # Of this Python, and one that repeats no row's values.
+            dbt_executable=str(executable(transform.PROJECT)),
         ),
     },
 )

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Self
 
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.transform.builds import Build
+from orchestration.transform.terse_dbt import make_terse, write_executable
 
 # A unit test needs no data, so it proves nothing about a build.
 _ARGUMENTS = ("build", "--exclude-resource-type", "unit_test")
@@ -50,6 +50,11 @@ def dbt_arguments(build: Build) -> list[str]:
     return [*_ARGUMENTS, "--vars", json.dumps(variables)]
 
 
+def executable(project: Project) -> Path:
+    """Return the `dbt` to run in another process: one that says no row's values."""
+    return write_executable(project.target.parent / "bin", root=PROJECT_ROOT)
+
+
 def run_dbt(
     project: Project, arguments: Sequence[str], *, in_process: bool = True
 ) -> bool:
@@ -76,13 +81,14 @@ def run_dbt(
     (project.target / "run_results.json").unlink(missing_ok=True)
     if not in_process:
         finished = subprocess.run(
-            [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *command],
+            [str(executable(project)), *command],
             check=False,
         )
         return finished.returncode == 0
     # Imported here: a plan or a night without news needs no dbt.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
+    make_terse()
     return bool(dbtRunner().invoke(command).success)
 
 
