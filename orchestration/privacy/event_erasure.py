@@ -13,6 +13,8 @@ from orchestration.raw.ledger import Counts, Touched, close_loads, open_load
 ERASED = "erased"
 
 _TEXTS = ("text", "character varying")
+# What tells rows and kinds of rows apart says nothing of a person.
+_NO_MENTIONS = ("source", "event_id", "event_name")
 
 
 def erase_events(connection: psycopg.Connection, subject: Subject) -> dict[str, int]:
@@ -99,19 +101,7 @@ def _empty_set_aside(
 
 def _replace_mentions(connection: psycopg.Connection, subject: Subject) -> list[tuple]:
     """Call the person `erased` where others' rows speak of them, as in addresses."""
-    columns = connection.execute(
-        """
-        select attname, format_type(atttypid, null)
-        from pg_attribute
-        where attrelid = 'raw.events'::regclass and attnum > 0 and not attisdropped
-        order by attnum
-        """
-    ).fetchall()
-    texts = [
-        name
-        for name, kind in columns
-        if kind in _TEXTS and name not in {"source", "event_id", "event_name"}
-    ]
+    texts = _text_columns(connection)
     changed: list[tuple] = []
     for pattern in subject.needles.sql_patterns():
         changed += connection.execute(
@@ -140,3 +130,16 @@ def _replace_mentions(connection: psycopg.Connection, subject: Subject) -> list[
             {"pattern": pattern, "erased": ERASED},
         ).fetchall()
     return changed
+
+
+def _text_columns(connection: psycopg.Connection) -> list[str]:
+    """Return the columns in which others may speak of the person."""
+    rows = connection.execute(
+        """
+        select attname, format_type(atttypid, null)
+        from pg_attribute
+        where attrelid = 'raw.events'::regclass and attnum > 0 and not attisdropped
+        order by attnum
+        """
+    )
+    return [name for name, kind in rows if kind in _TEXTS and name not in _NO_MENTIONS]
