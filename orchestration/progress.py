@@ -23,9 +23,11 @@ STEPS = {
     "ops__builds_metrics_match_raw_events": "check metrics against raw events",
     "ops__builds_sessions_hold_every_interactive_event": "check sessions of the events",
     "experiments__experiment_results": "compare experiments",
+    "segments": "decide who belongs to segments",
     "published__status": "publish",
     "published__closed_days": "close days that are over",
     "published__closed_days_meet_expectations": "check expectations",
+    "privacy__retention": "drop what may not be kept",
     "reports__daily_overview": "render the daily overview",
     "ops__runs": "forget old runs",
 }

@@ -66,6 +66,19 @@ class Warehouse(dg.ConfigurableResource):
             yield connection
 
 
+class NoValues(dg.ConfigurableIOManager):
+    """Refuses values of assets: Dagster would pickle them, rows and all, to disk."""
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Accept that there is nothing to keep."""
+        if obj is not None:
+            msg = f"{context.step_key} returned a value; tables are written by the step"
+            raise dg.DagsterInvariantViolationError(msg)
+
+    def load_input(self, context: dg.InputContext) -> None:
+        """Give nothing: steps read tables."""
+
+
 class OfflineDbt(DbtCliResource):
     """The dbt command line, asked nothing that it would look up on the network."""
 

@@ -33,6 +33,7 @@ _STATES = {
     job=refresh,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Refresh as soon as finished files lie in the landing store unloaded.",
 )
 def files_landed(
     context: dg.SensorEvaluationContext, warehouse: Warehouse
@@ -53,7 +54,11 @@ def files_landed(
     return dg.RunRequest(run_key=digest)
 
 
-@dg.sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Note what became of every run, and alert once per incident.",
+)
 def runs_watched(
     context: dg.SensorEvaluationContext, warehouse: Warehouse
 ) -> dg.SkipReason:

@@ -102,11 +102,20 @@ def _validate(url: str, query: str, *, suite: Any) -> Outcome:
     """Run a suite over a query, in a context that leaves no file behind."""
     import great_expectations as gx  # noqa: PLC0415
     from great_expectations.data_context.types.base import (  # noqa: PLC0415
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
         ProgressBarsConfig,
     )
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    # Its own defaults make and announce a folder for documents that nobody reads.
+    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    context = gx.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            store_backend_defaults=stores,
+            progress_bars=ProgressBarsConfig(globally=False),
+        ),
+    )
     # add_postgres refuses a URL without a host, which is what a socket has.
     source = context.data_sources.add_sql(
         "warehouse",

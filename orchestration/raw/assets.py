@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orchestration.raw.app_sources import extract_app_sources
-from orchestration.raw.day_counts import count_rows, truth_version
+from orchestration.raw.day_counts import (
+    count_rows,
+    first_kept_month,
+    truth_version,
+)
 from orchestration.raw.loading import load_landing
 from orchestration.raw.pace import Pace
 from orchestration.resources import OWNERS, RETRIES, Warehouse, small_table
@@ -16,10 +20,11 @@ from orchestration.transform.assets import SOURCES
 # Says that a run looks for rows which vanished from the app database.
 SWEEP = "daybook/sweep"
 
+SETTINGS = read_settings()
 DAYS = dg.DailyPartitionsDefinition(
-    # The first day that the UI draws; older days load all the same.
-    start_date="2015-01-01",
-    timezone=read_settings().timezone,
+    # What the UI draws; without retention older days load all the same.
+    start_date=first_kept_month(SETTINGS, now=datetime.now(tz=UTC)).isoformat(),
+    timezone=SETTINGS.timezone,
     end_offset=2,
 )
 
@@ -81,12 +86,12 @@ def landing_files(
                     metadata={
                         "dagster/partition_row_count": row_count,
                         "truth": version,
-                        "run": context.run_id,
+                        "run": context.run.run_id,
                     },
                 )
             )
     return dg.MaterializeResult(
-        metadata={**report.totals(), "sources": small_table(report.by_source())},
+        metadata={"sources": small_table(report.by_source()), **report.totals()},
         data_version=dg.DataVersion(version),
     )
 

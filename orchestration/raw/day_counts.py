@@ -1,12 +1,25 @@
-"""How many rows each of some days holds, and which version of the truth that is."""
+"""The days of raw: which are kept, how many rows they hold, and of which version."""
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg import sql
 
+from orchestration.privacy.retention import read_retention
+from orchestration.settings import Settings
 from orchestration.transform.extents import day_literals
+
+WITHOUT_RETENTION = date(2015, 1, 1)
+
+
+def first_kept_month(settings: Settings, *, now: datetime) -> date:
+    """Return the first of the month in which the retention floor lies."""
+    policy = read_retention(settings.registry_dir)
+    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    floor = policy.floor("raw_events", today=today) if policy else None
+    return (floor or WITHOUT_RETENTION).replace(day=1)
 
 
 def count_rows(
