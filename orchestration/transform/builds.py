@@ -29,7 +29,7 @@ from orchestration.transform.model_hashes import (
     record_models,
 )
 from orchestration.transform.plan import Plan, plan_build
-from orchestration.transform.statistics import analyze_days
+from orchestration.transform.planner import analyze_days
 from orchestration.warehouse.stages import begin_stage, end_stage
 
 STAGE = "transform"

@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.transform.builds import Request, begin_build, finish_build
 from orchestration.transform.plan import plan_build
-from orchestration.transform.statistics import analyze_days
+from orchestration.transform.planner import analyze_days
 from orchestration.transform.touch import touch_days
 from orchestration.warehouse.connection import connect
 from tests.warehouse.histories import START, Event, at, load

@@ -1,4 +1,4 @@
-"""Statistics: what the planner knows of the days that a build reads."""
+"""The planner: what it knows of the days that a build reads."""
 
 from collections.abc import Sequence
 from datetime import date
