@@ -35,6 +35,26 @@ def test_facts_are_what_brute_force_finds(connection, timezone):
         assert facts(connection, as_of, timezone) == world.facts(as_of)
 
 
+@pytest.mark.parametrize(
+    ("ago", "windows"),
+    [(-1, None), (0, 3), (6, 3), (7, 2), (27, 2), (28, 1), (89, 1), (90, None)],
+)
+def test_a_window_ends_with_its_day_and_begins_so_many_days_before(
+    connection, ago, windows
+):
+    connection.execute(PERSON_DAYS)
+    connection.execute(
+        "insert into marts.person_days "
+        "values (%s, 'p', null, true, true, 2, 2, 2, 2, 2, 2, 2)",
+        (LAST - timedelta(days=ago),),
+    )
+    found = facts(connection, LAST)
+    assert len(found) == (windows is not None)
+    for row in found.values():
+        counts = [row[f"view_count_{days}d"] for days in (90, 28, 7)]
+        assert counts == [2] * windows + [0] * (3 - windows)
+
+
 def test_facts_have_the_columns_of_the_catalogue_and_nulls_only_there(connection):
     made_world(connection, 3)
     make_facts(connection, as_of=LAST, timezone="UTC")

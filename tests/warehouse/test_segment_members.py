@@ -163,6 +163,26 @@ def test_stays_are_those_of_brute_force(connection, seed):
 ACTIVE = {"column": "active_day_count_7d", "at_least": 1}
 
 
+def test_the_newest_day_ends_up_as_if_only_the_last_time_had_been(connection):
+    made_world(connection, 5)
+    before = LAST - timedelta(days=1)
+    everybody = {"column": "person_id", "exists": True}
+    nobody = {"column": "person_id", "exists": False}
+    run(connection, {"all": rule(everybody)}, before)
+    first = stays(connection)
+    # All leave, then all are back where they were: nobody ever left.
+    run(connection, {"all": rule(nobody, 2), "new": rule(everybody)}, LAST)
+    assert {stay[0] for key, stay in stays(connection).items() if key[0] == "all"} == {
+        LAST
+    }
+    run(connection, {"all": rule(everybody, 3), "new": rule(everybody, 2)}, LAST)
+    found = stays(connection)
+    assert {key: found[key] for key in first} == first
+    assert {stay for key, stay in found.items() if key[0] == "new"} == {(None, 2)}
+    run(connection, {"all": rule(everybody, 3)}, LAST)
+    assert stays(connection) == {key: found[key] for key in found if key[0] == "all"}
+
+
 def test_a_day_before_the_newest_is_refused_and_nothing_changes(connection):
     made_world(connection, 5)
     run(connection, {"active": rule(ACTIVE)}, LAST)
