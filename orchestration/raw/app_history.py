@@ -131,14 +131,13 @@ _FIND_VERSIONS = """
 
 
 def content_hash_sql(table: AppTable) -> sql.Composable:
-    """Return the hash of a row's content, nulls left out so that columns can be added."""
+    """Return the hash of a row's content, without nulls: columns may be added."""
     named = sql.SQL(", ").join(
         sql.SQL("{}, {}").format(sql.Literal(name), _typed(table, name))
         for name in table.content
     )
     return sql.SQL(
-        "sha256(convert_to("
-        "jsonb_strip_nulls(jsonb_build_object({}))::text, 'UTF8'))"
+        "sha256(convert_to(jsonb_strip_nulls(jsonb_build_object({}))::text, 'UTF8'))"
     ).format(named)
 
 

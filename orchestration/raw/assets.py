@@ -6,11 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from orchestration.raw.app_sources import extract_app_sources
-from orchestration.raw.day_counts import (
-    count_rows,
-    first_kept_month,
-    truth_version,
-)
+from orchestration.raw.day_counts import count_rows, first_kept_month, truth_version
 from orchestration.raw.loading import load_landing
 from orchestration.raw.pace import Pace
 from orchestration.resources import OWNERS, RETRIES, Warehouse, small_table
