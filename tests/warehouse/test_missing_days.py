@@ -1,0 +1,33 @@
+"""A day that is not there is seen, whether it never came or was taken away."""
+
+from orchestration.health.findings import WARNING, read_findings
+from tests.warehouse.histories import Event, at, load
+from tests.warehouse.made_marts import complete_through
+
+
+def gaps_of(connection, home):
+    findings = read_findings(connection, home=home, timezone="UTC", now=at(days=4))
+    (found,) = [finding for finding in findings if finding.name == "gaps"]
+    return found
+
+
+def test_a_day_that_never_came_is_a_finding_until_it_comes(connection, tmp_path):
+    for number in (0, 1, 3):
+        load(connection, [Event(f"e{number}", at(days=number))])
+    complete_through(connection, 4)
+    found = gaps_of(connection, tmp_path)
+    assert (found.level, found.detail) == (WARNING, "1 days lack the data of web")
+    load(connection, [Event("e2", at(days=2))])
+    assert gaps_of(connection, tmp_path).detail == "no source lacks a day"
+
+
+# What the check rows_equal_the_ledger asks.
+DIFFERENCES = "select source, difference from ops.conservation() where difference <> 0"
+
+
+def test_a_day_that_was_deleted_breaks_the_conservation_of_rows(connection):
+    load(connection, [Event(f"e{number}", at(days=number)) for number in range(4)])
+    assert connection.execute(DIFFERENCES).fetchall() == []
+    connection.execute("delete from raw.events where occurred_on = %s", (at(days=2),))
+    found = connection.execute(DIFFERENCES).fetchall()
+    assert sorted(found, key=str) == [("web", -1), (None, -1)]
