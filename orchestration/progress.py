@@ -84,9 +84,9 @@ class _Lines:
             self._status.update(f"{self._job}: {name}")
         elif state in _MARKS:
             seconds = at - self._began.get(step, at)
+            fact = _fact(step, report.metadata) if state == "succeeded" else ""
             self._console.print(
-                f"  {name:<34}{_MARKS[state]}{seconds:6.1f} s   "
-                f"{escape(_fact(step, report.metadata))}".rstrip()
+                f"  {name:<34}{_MARKS[state]}{seconds:6.1f} s   {escape(fact)}".rstrip()
             )
         else:
             first_line = state.partition("\n")[0]

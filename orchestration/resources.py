@@ -12,6 +12,7 @@ from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
 from orchestration.settings import Settings, read_settings
+from orchestration.transform.terse_dbt import terse
 from orchestration.warehouse.connection import connect
 
 OWNERS = ["team:data"]
@@ -29,6 +30,40 @@ def small_table(rows: Iterable[Mapping[str, Any]]) -> dg.TableMetadataValue:
     # Columns are inferred from the first row, which an empty table does not have.
     schema = None if records else dg.TableSchema(columns=[])
     return dg.MetadataValue.table(records, schema=schema)
+
+
+class WarehouseError(RuntimeError):
+    """What Postgres refused, without the values of rows that it quotes."""
+
+
+@contextmanager
+def patiently(
+    context: dg.AssetExecutionContext, policy: dg.RetryPolicy = RETRIES
+) -> Iterator[None]:
+    """Ask for another try of the step when the block fails.
+
+    A retry policy of the asset itself would also try again what a person terminated:
+    in one process Dagster takes the interrupt for a failure (its issue 15026).
+    """
+    try:
+        with _terse_errors():
+            yield
+    except (dg.Failure, dg.RetryRequested):
+        raise
+    except Exception as error:
+        raise dg.RetryRequested(
+            max_retries=policy.max_retries,
+            seconds_to_wait=policy.calculate_delay(context.retry_number + 1),
+        ) from error
+
+
+@contextmanager
+def _terse_errors() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        # Not even as the cause: Dagster keeps every error of the chain.
+        raise WarehouseError(terse(error)) from None
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -52,10 +87,18 @@ class Warehouse(dg.ConfigurableResource):
         seconds : int
             The longest that a statement may take; 0 sets no limit. A Dagster step
             cannot be timed out inside a run, a statement can.
+
+        Raises
+        ------
+        WarehouseError
+            For every error of Postgres: its own quote rows, and Dagster keeps errors.
         """
-        with connect(
-            self.url, application_name=application_name, autocommit=autocommit
-        ) as connection:
+        with (
+            _terse_errors(),
+            connect(
+                self.url, application_name=application_name, autocommit=autocommit
+            ) as connection,
+        ):
             if seconds:
                 connection.execute(
                     "select set_config('statement_timeout', %s, false)",

@@ -133,6 +133,7 @@ def bury_the_dead(instance: dg.DagsterInstance, warehouse: Warehouse) -> int:
         ]
     for run in dead:
         instance.report_run_failed(run, "The process that ran it is gone.")
+        note_run_of(instance, warehouse, run.run_id)
     return len(dead)
 
 

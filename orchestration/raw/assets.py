@@ -9,7 +9,7 @@ from orchestration.raw.app_sources import extract_app_sources
 from orchestration.raw.day_counts import count_rows, first_kept_month, truth_version
 from orchestration.raw.loading import load_landing
 from orchestration.raw.pace import Pace
-from orchestration.resources import OWNERS, RETRIES, Warehouse, small_table
+from orchestration.resources import OWNERS, Warehouse, patiently, small_table
 from orchestration.settings import read_settings
 from orchestration.transform.assets import SOURCES
 
@@ -51,7 +51,6 @@ APP_TABLES = {
     kinds={"python", "postgres"},
     owners=OWNERS,
     deps=[["registry", "definitions"]],
-    retry_policy=RETRIES,
 )
 def landing_files(
     context: dg.AssetExecutionContext, warehouse: Warehouse
@@ -61,12 +60,13 @@ def landing_files(
     A run loads what is new and skips, unread, what it knows: running it twice, or
     twice at once, leaves the same rows as running it once.
     """
-    report = load_landing(
-        warehouse.url,
-        settings=warehouse.settings,
-        now=datetime.now(tz=UTC),
-        progress=Pace(context.log.info),
-    )
+    with patiently(context):
+        report = load_landing(
+            warehouse.url,
+            settings=warehouse.settings,
+            now=datetime.now(tz=UTC),
+            progress=Pace(context.log.info),
+        )
     for line in report.lines():
         context.log.info(line)
     with warehouse.connection("daybook ui") as connection:
@@ -111,7 +111,6 @@ def landing_files(
             description="The app database answered and fitted its mapping.",
         )
     ],
-    retry_policy=RETRIES,
 )
 def app_tables(
     context: dg.AssetExecutionContext, warehouse: Warehouse
@@ -122,9 +121,10 @@ def app_tables(
     vanished. Where the app database does not answer, the tables stay as they were, the
     check fails, and everything else goes on.
     """
-    extracts = extract_app_sources(
-        warehouse.url, settings=warehouse.settings, sweep=SWEEP in context.run.tags
-    )
+    with patiently(context):
+        extracts = extract_app_sources(
+            warehouse.url, settings=warehouse.settings, sweep=SWEEP in context.run.tags
+        )
     with warehouse.connection("daybook ui") as connection:
         version = dg.DataVersion(truth_version(connection))
     for table in APP_TABLES:

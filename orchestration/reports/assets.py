@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration.reports.overview_report import make_overview
-from orchestration.resources import OWNERS, Warehouse
+from orchestration.resources import OWNERS, Warehouse, patiently
 
 # A report that takes longer waits for something; the next try may not have to.
 SECONDS = 120
@@ -18,16 +18,20 @@ RETRIES = dg.RetryPolicy(
     kinds={"html", "csv"},
     owners=OWNERS,
     deps=[["published", "closed_days"]],
-    retry_policy=RETRIES,
 )
-def daily_overview(warehouse: Warehouse) -> dg.MaterializeResult:
+def daily_overview(
+    context: dg.AssetExecutionContext, warehouse: Warehouse
+) -> dg.MaterializeResult:
     """The last complete day on one page, beside the day before and the week before.
 
     The same version of the data gives the same file, byte for byte.
     """
-    with warehouse.connection(
-        "daybook report", autocommit=True, seconds=SECONDS
-    ) as connection:
+    with (
+        patiently(context, RETRIES),
+        warehouse.connection(
+            "daybook report", autocommit=True, seconds=SECONDS
+        ) as connection,
+    ):
         made = make_overview(connection, folder=warehouse.settings.home / "reports")
     if made is None:
         return dg.MaterializeResult(metadata={"skipped": "no complete day yet"})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.resources import OWNERS, RETRIES, Warehouse, small_table
+from orchestration.resources import OWNERS, Warehouse, patiently, small_table
 from orchestration.segments.evaluation import bring_up_to_date
 
 SECONDS = 180
@@ -36,14 +36,18 @@ _SHARED = {
             **_SHARED,
         ),
     ],
-    retry_policy=RETRIES,
 )
-def segment_tables(warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:
+def segment_tables(
+    context: dg.AssetExecutionContext, warehouse: Warehouse
+) -> Iterator[dg.MaterializeResult]:
     """Every segment as of the last whole day, members entering and leaving.
 
     The same build and rules change nothing. A statement may take three minutes.
     """
-    with warehouse.connection("daybook analyse", seconds=SECONDS) as connection:
+    with (
+        patiently(context),
+        warehouse.connection("daybook analyse", seconds=SECONDS) as connection,
+    ):
         done = bring_up_to_date(connection, timezone=warehouse.settings.timezone)
         with connection.transaction():
             sizes = connection.execute(

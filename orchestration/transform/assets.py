@@ -8,9 +8,9 @@ from dagster_dbt import DagsterDbtTranslator, asset_utils
 
 from orchestration.resources import (
     OWNERS,
-    RETRIES,
     OfflineDbt,
     Warehouse,
+    patiently,
     small_table,
 )
 from orchestration.settings import read_settings
@@ -66,9 +66,6 @@ builds = dg.AssetSpec(
     check_specs=TESTS,
     can_subset=True,
     allow_arbitrary_check_specs=True,
-    # A model or test that fails is not tried again: its next run comes soon enough.
-    # What is: a warehouse that went away, a truth that others hold.
-    retry_policy=RETRIES,
 )
 def dbt_models(
     context: dg.AssetExecutionContext, dbt: OfflineDbt, warehouse: Warehouse
@@ -78,16 +75,16 @@ def dbt_models(
     Without news dbt is not started. A rerun changes no row. One model run from the UI
     is built, and settles nothing: the next build of everything does it again.
     """
-    build = begin_build(
-        warehouse.url,
-        request=Request(
-            run_id=context.run.run_id,
-            timezone=warehouse.settings.timezone,
-            is_full_selection=not context.is_subset,
-            is_wanted_anyway=context.is_subset,
-        ),
-        definitions=read_definitions(warehouse.url, PROJECT),
+    request = Request(
+        run_id=context.run.run_id,
+        timezone=warehouse.settings.timezone,
+        is_full_selection=not context.is_subset,
+        is_wanted_anyway=context.is_subset,
     )
+    # Only the beginning: a model that failed fails again, and the next run comes soon.
+    with patiently(context):
+        definitions = read_definitions(warehouse.url, PROJECT)
+        build = begin_build(warehouse.url, request=request, definitions=definitions)
     if build is None:
         context.log.info("Nothing to build: no day, device or definition has news.")
         yield from _still_true(context, warehouse)
