@@ -7,7 +7,7 @@ from tests.end_to_end.house import WORLD, live_through, made_database
 
 @pytest.fixture(scope="session")
 def story(server_url, template_database, tmp_path_factory):
-    """A world delivered in four parts, each loaded, built and published."""
+    """A world delivered in three parts, each loaded, built and published."""
     folder = tmp_path_factory.mktemp("story")
     with (
         made_database(server_url, "story_app") as app_url,

@@ -257,7 +257,7 @@ class Story:
         return pl.read_parquet(self.truth_folder / f"{table}.parquet")
 
 
-def live_through(world, *, url, app_url, folder, nights=4):
+def live_through(world, *, url, app_url, folder, nights=3):
     """Deliver a world in parts; load, extract, build and publish after each."""
     house = House(url, folder / "house", app_url=app_url)
     truth, files, delivered = folder / "truth", [], 0

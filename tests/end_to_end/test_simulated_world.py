@@ -1,12 +1,49 @@
 """A simulated world, delivered night by night, ends as its truth says."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.end_to_end import against_truth
+from tests.end_to_end import truth_of_app, truth_of_files, truth_of_people
+from tests.end_to_end.comparing import assert_equal
+from tests.end_to_end.house import WORLD, live_through, made_database
+
+CHECKS = [
+    truth_of_files.check_files,
+    truth_of_files.check_deliveries,
+    truth_of_people.check_sessions,
+    truth_of_people.check_person_days,
+    truth_of_people.check_overview,
+    truth_of_people.check_sessions_of_days,
+    truth_of_people.check_pages,
+    truth_of_people.check_experiments,
+    truth_of_app.check_money,
+    truth_of_app.check_bookings,
+]
 
 
-@pytest.mark.parametrize(
-    "check", against_truth.CHECKS, ids=lambda check: check.__name__
-)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_simulated_world_equals_its_truth(check, story):
     check(story)
+
+
+@pytest.mark.xfail(strict=True, reason="operations of test accounts are counted")
+def test_money_of_test_accounts_is_left_out(story):
+    moved = story.truth("money_daily")
+    assert moved["is_test"].any()
+    counted = truth_of_app.money_of_truth(moved.filter(~moved["is_test"]))
+    assert_equal(truth_of_app.money(story), counted)
+
+
+@pytest.mark.long
+def test_a_bigger_world_equals_its_truth(server_url, template_database, tmp_path):
+    world = replace(WORLD, seed=18, persons=1_500, days=45, activity=0.3)
+    with (
+        made_database(server_url, "big_app") as app_url,
+        made_database(server_url, "big", template=template_database) as url,
+    ):
+        story = live_through(world, url=url, app_url=app_url, folder=tmp_path)
+        for check in CHECKS:
+            check(story)
+        lateness = "select distinct lateness from raw.events"
+        assert len(story.house.rows(lateness)) == 3

@@ -1,4 +1,4 @@
-"""What the warehouse made of a simulated world, held against the world's truth.
+"""Sessions, person days and overview of a world, against its truth.
 
 Identifiers are mapped by definitions written here again, not by the product's code.
 Devices whose clocks nothing can correct are left out on both sides, and counted.
@@ -7,16 +7,15 @@ Devices whose clocks nothing can correct are left out on both sides, and counted
 import hashlib
 import hmac
 import json
-from collections import Counter
 from decimal import Decimal
 
 import polars as pl
 
 from orchestration.warehouse.connection import connect
+from tests.end_to_end.comparing import assert_equal, metrics, nonzero, of
 from tests.end_to_end.house import KEY
 
 COUNTED = pl.col("has_consent") & ~pl.col("is_bot") & ~pl.col("is_test")
-SOURCES = ("web", "mobile", "server")
 
 
 def person_id(person):
@@ -204,151 +203,6 @@ def check_pages(story):
     assert_equal({day: pages for day, pages in shown if pages}, top)
 
 
-def check_money(story):
-    """Revenue and refunds by currency and the day that money moved."""
-    expected = Counter()
-    kinds = {
-        "booking_paid": ("revenue", 1),
-        "order_paid": ("revenue", 1),
-        "booking_refunded": ("refunds", -1),
-        "order_refunded": ("refunds", -1),
-    }
-    for row in story.truth("money_daily").iter_rows(named=True):
-        if row["kind"] in kinds:
-            metric, sign = kinds[row["kind"]]
-            for name in (metric, "net_revenue"):
-                key = (row["day"], name, row["currency"])
-                expected[key] += sign * row["amount_minor"]
-    found = {
-        (day, metric, value): int(numerator)
-        for (day, metric, dimension, value), (numerator, _) in metrics(story).items()
-        if dimension == "currency"
-    }
-    assert_equal(found, dict(expected))
-
-
-def check_bookings(story):
-    """Requests, acceptances and completions by their days, deleted ones forgotten."""
-    bookings = story.truth("bookings").filter(~pl.col("is_deleted"))
-    first = story.world.start_on
-    requested = bookings.group_by(pl.col("requested_at").dt.date()).len()
-    found = metrics(story)
-    assert_equal(of(found, "booking_requests"), dict(requested.iter_rows()))
-    accepted = bookings.filter(
-        ~pl.col("state").is_in(["requested", "declined", "expired"])
-    )
-    accepted = accepted.group_by(pl.col("decided_at").dt.date()).len()
-    assert_equal(of(found, "accepted_bookings"), dict(accepted.iter_rows()))
-    completed = bookings.filter(pl.col("state") == "completed")
-    completed = completed.group_by(pl.col("ended_at").dt.date()).len()
-    assert_equal(of(found, "completed_bookings"), dict(completed.iter_rows()))
-    joined = story.truth("funnel_persons")
-    joined = joined.group_by(pl.col("registered_at").dt.date()).len()
-    new = {day: n for day, n in of(found, "new_users").items() if day >= first}
-    assert_equal(new, dict(joined.iter_rows()))
-
-
-def check_files(story):
-    """Every record of every file has exactly one outcome, and the right one."""
-    assert story.house.conservation() == []
-    loads = {
-        name: counts
-        for name, *counts in story.house.rows(
-            """
-            select
-                file_name, record_count, quarantined_count, not_consented_count,
-                accepted_count + duplicate_count + conflict_count
-            from ops.loads where kind = 'file'
-            """
-        )
-    }
-    expected, malformed, refused = {}, Counter(), Counter()
-    for row in story.truth("malformed").iter_rows(named=True):
-        malformed[row["source"], row["landed_on"]] += row["record_count"]
-    for row in (
-        story.truth("deliveries_daily")
-        .filter(~pl.col("has_consent"))
-        .iter_rows(named=True)
-    ):
-        refused[row["source"], row["landed_on"]] += row["record_count"]
-    known = set()
-    for source, name, landed_on, count, _ in sorted(story.files.iter_rows()):
-        content = (story.house.landing / name).read_bytes()
-        if (source, content) in known:
-            # Nothing but the one broken line, as on a day before: loaded once.
-            continue
-        known.add((source, content))
-        # The old tracker and the log have one broken line each day.
-        broken = 1 if source in {"legacy", "access_log"} else 0
-        broken += malformed[source, landed_on]
-        silent = refused[source, landed_on]
-        expected[name] = [count, broken, silent, count - broken - silent]
-    assert_equal(loads, expected)
-
-
-def check_deliveries(story):
-    """Duplicates, conflicts and lateness are those that were planted."""
-    last_day = story.world.date_of(story.world.days - 1)
-    sent = story.truth("deliveries_daily").filter("has_consent")
-    duplicates = story.house.rows(
-        "select source, sum(duplicate_count)::bigint from ops.loads group by source"
-    )
-    repeats = (
-        sent.filter("is_repeat").group_by("source").agg(pl.col("record_count").sum())
-    )
-    assert_equal(
-        {source: n for source, n in duplicates if n}, dict(repeats.iter_rows())
-    )
-    # Winners of copies received on the last day may land after it.
-    sent = sent.filter(pl.col("received_on") < last_day)
-    conflicts = Counter(
-        received_on
-        for (received_on,) in story.house.rows(
-            """
-            select (convert_from(record, 'UTF8')::jsonb ->> 'received_at')::date
-            from raw.set_aside where outcome = 'conflict' and source <> 'server'
-            """
-        )
-        if received_on < last_day
-    )
-    planted = (
-        sent.filter("is_conflict", pl.col("source") != "server")
-        .group_by("received_on")
-        .agg(pl.col("record_count").sum())
-    )
-    assert_equal(dict(conflicts), dict(planted.iter_rows()))
-    delay = (pl.col("received_on") - pl.col("occurred_on")).dt.total_days()
-    label = (
-        pl.when(delay <= 0)
-        .then(pl.lit("on_time"))
-        .when(delay <= 3)
-        .then(pl.lit("late"))
-        .otherwise(pl.lit("too_late"))
-        .alias("lateness")
-    )
-    expected = (
-        sent.filter(~pl.col("is_repeat") & ~pl.col("is_conflict"))
-        .group_by("source", "occurred_on", label, "is_clock_future")
-        .agg(pl.col("record_count").sum())
-    )
-    found = story.house.rows(
-        """
-        select source, occurred_on, lateness, is_clock_future, count(*)
-        from raw.events
-        where
-            source = any(%s)
-            and (received_at at time zone 'utc')::date < %s
-        group by source, occurred_on, lateness, is_clock_future
-        """,
-        (list(SOURCES), last_day),
-    )
-    assert {row[2] for row in found} == {"on_time", "late"}
-    assert_equal(
-        {row[:4]: row[4] for row in found},
-        {row[:4]: row[4] for row in expected.iter_rows()},
-    )
-
-
 def check_experiments(story):
     """Units, conversions and crossed units of the experiment that is declared."""
     expected = {
@@ -370,44 +224,6 @@ def check_experiments(story):
     assert_equal({variant: tuple(rest) for variant, *rest in found}, expected)
 
 
-CHECKS = [
-    check_files,
-    check_deliveries,
-    check_sessions,
-    check_person_days,
-    check_overview,
-    check_sessions_of_days,
-    check_pages,
-    check_money,
-    check_bookings,
-    check_experiments,
-]
-
-
-def metrics(story):
-    """Return numerator and denominator by day, metric and dimension."""
-    rows = story.house.rows(
-        """
-        select day, metric_id, dimension, dimension_value, numerator, denominator
-        from published.metrics_daily
-        """
-    )
-    return {row[:4]: row[4:] for row in rows}
-
-
-def of(found, metric):
-    """Return the days on which a metric is not zero."""
-    return {
-        day: int(numerator)
-        for (day, name, dimension, _), (numerator, _) in found.items()
-        if (name, dimension) == (metric, "all") and numerator
-    }
-
-
-def nonzero(counts):
-    return {key: count for key, count in counts.items() if count}
-
-
 def active_persons(story):
     """Return who did something, by day: events by truth, own actions by the app."""
     active = {}
@@ -426,18 +242,3 @@ def active_persons(story):
     for day, user in acted:
         active.setdefault(day, set()).add(f"user:{user}")
     return active
-
-
-def assert_equal(found, expected, *, left_out=0):
-    """Compare two dicts, and say in few lines where they differ."""
-    wrong = [
-        (key, found.get(key), expected.get(key))
-        for key in sorted(found.keys() | expected.keys(), key=str)
-        if found.get(key) != expected.get(key)
-    ]
-    shown = "\n".join(
-        f"{key}: found {ours}, expected {truth}" for key, ours, truth in wrong[:10]
-    )
-    assert not wrong, (
-        f"{len(wrong)} of {len(expected)} differ, {left_out} devices left out\n{shown}"
-    )
