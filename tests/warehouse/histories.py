@@ -4,6 +4,7 @@ import json
 import os
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
@@ -299,11 +300,11 @@ def _make_partition(connection: psycopg.Connection, day: date) -> None:
 def _touch(
     connection: psycopg.Connection, load_id: int, events: Sequence[Event]
 ) -> None:
-    for day in sorted({event.occurred_on for event in events}):
+    for day, count in sorted(Counter(event.occurred_on for event in events).items()):
         connection.execute(
             "insert into ops.touched_days (load_id, occurred_on, event_name, row_count)"
-            " values (%s, %s, 'page_view', 1)",
-            (load_id, day),
+            " values (%s, %s, 'page_view', %s)",
+            (load_id, day, count),
         )
     moments: dict[str, list[datetime]] = {}
     for event in events:

@@ -31,3 +31,28 @@ def test_a_day_that_was_deleted_breaks_the_conservation_of_rows(connection):
     connection.execute("delete from raw.events where occurred_on = %s", (at(days=2),))
     found = connection.execute(DIFFERENCES).fetchall()
     assert sorted(found, key=str) == [("web", -1), (None, -1)]
+
+
+def test_one_very_late_row_is_no_gap_of_months(connection, tmp_path):
+    for number in range(100, 104):
+        usual = [Event(f"e{number}-{each}", at(days=number)) for each in range(200)]
+        load(connection, usual)
+    load(connection, [Event("late", at())])
+    complete_through(connection, 104)
+    assert gaps_of(connection, tmp_path).detail == "no source lacks a day"
+
+
+def test_late_rows_of_a_day_do_not_pass_for_its_delivery(connection, tmp_path):
+    for number in (0, 1, 3):
+        usual = [Event(f"e{number}-{each}", at(days=number)) for each in range(200)]
+        load(connection, usual)
+    load(connection, [Event("late", at(days=2))])
+    complete_through(connection, 4)
+    assert gaps_of(connection, tmp_path).detail == "1 days lack the data of web"
+
+
+def test_quiet_days_of_an_app_database_are_no_gaps(connection, tmp_path):
+    load(connection, [Event("first", at()), Event("last", at(days=3))])
+    connection.execute("update ops.loads set kind = 'extract'")
+    complete_through(connection, 4)
+    assert gaps_of(connection, tmp_path).detail == "no source lacks a day"
