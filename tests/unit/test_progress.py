@@ -43,9 +43,7 @@ def test_a_step_says_the_one_thing_that_matters():
 
 def test_a_failed_step_claims_nothing():
     [line] = printed(("dbt_models", "failed"), metadata=BUILT)
-    assert line.split() == [
-        *["build", "and", "test", "the", "models", "failed", "2.5", "s"]
-    ]
+    assert " ".join(line.split()) == "build and test the models failed 2.5 s"
 
 
 def test_what_a_step_says_is_shown_and_not_kept():
