@@ -1,10 +1,11 @@
 """What the night forgets: runs that nobody looks at any more."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from orchestration.health.runs import forget_runs, run_statistics
+from orchestration.privacy.retention import read_retention
 from orchestration.resources import OWNERS, Warehouse, small_table
 
 # Of each job; what failed is looked at longer than what went well.
@@ -31,7 +32,7 @@ def runs(
 
     The night purges Dagster's own records: of each job the last 100 runs that
     succeeded and the last 500 that did not are kept, with their logs. The rows here
-    stay for 400 days.
+    stay as long as `registry/retention.yml` says for class health.
     """
     with warehouse.connection("daybook health") as connection:
         jobs = connection.execute("select distinct job from ops.runs").fetchall()
@@ -40,8 +41,8 @@ def runs(
         for (job,) in jobs
         for status, keep in KEPT.items()
     )
+    forgotten = forget(warehouse)
     with warehouse.connection("daybook health") as connection:
-        forgotten = forget_runs(connection, now=datetime.now(tz=UTC))
         statistics = run_statistics(connection)
     return dg.MaterializeResult(
         metadata={
@@ -50,6 +51,17 @@ def runs(
             "last_30_days": small_table(statistics),
         }
     )
+
+
+def forget(warehouse: Warehouse) -> int:
+    """Drop our own rows about runs, stages and alerts when their time has come."""
+    policy = read_retention(warehouse.settings.registry_dir)
+    days = policy.days("health") if policy else None
+    if days is None:
+        return 0
+    before = datetime.now(tz=UTC) - timedelta(days=days)
+    with warehouse.connection("daybook health") as connection:
+        return forget_runs(connection, before=before)
 
 
 def purge(

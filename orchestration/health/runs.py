@@ -7,14 +7,12 @@ is decided here, in the transaction that notes it.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import psycopg
 
 from orchestration.health.alerts import open_alert, resolve_alert
 from orchestration.warehouse.connection import connect
-
-KEPT = timedelta(days=400)
 
 
 @dataclass(frozen=True)
@@ -119,11 +117,11 @@ def _has_recovered(connection: psycopg.Connection, run: Run) -> bool:
     return bool(row and row[0])
 
 
-def forget_runs(connection: psycopg.Connection, *, now: datetime) -> int:
+def forget_runs(connection: psycopg.Connection, *, before: datetime) -> int:
     """Drop what nobody asks of any more: old runs, stages and resolved alerts."""
     dropped = 0
     for statement in _FORGET:
-        dropped += connection.execute(statement, {"before": now - KEPT}).rowcount
+        dropped += connection.execute(statement, {"before": before}).rowcount
     return dropped
 
 

@@ -115,7 +115,7 @@ def _still_true(
                 asset_key=test.asset_key,
                 check_name=test.name,
                 passed=True,
-                metadata={"unchanged_since_build": build_id},
+                metadata={"unchanged_since": f"build {build_id}"},
             )
     if builds.key in context.selected_asset_keys:
         yield dg.MaterializeResult(

@@ -7,7 +7,7 @@ import pytest
 from orchestration.health.alerts import open_alert
 from orchestration.health.findings import CRITICAL, OK, WARNING, read_findings
 from orchestration.health.pauses import pause, resume
-from orchestration.health.runs import Run, note_run
+from orchestration.health.runs import Run, forget_runs, note_run
 from tests.warehouse.histories import Event, at, load
 
 HOUR = timedelta(hours=1)
@@ -104,3 +104,22 @@ def test_a_pause_is_not_forgotten(look, connection):
 def test_a_pause_says_why(connection):
     with pytest.raises(ValueError, match="reason"):
         pause(connection, reason=" ")
+
+
+def test_what_is_old_is_forgotten_and_what_is_open_is_not(connection):
+    old, new = at(), at(days=100)
+    for name, moment in (("old", old), ("new", new)):
+        note_run(connection, Run(name, "refresh", "succeeded", "a test", moment))
+        open_alert(connection, incident=name, severity="info", message="m")
+    connection.execute("update ops.alerts set resolved_at = opened_at")
+    open_alert(connection, incident="open", severity="info", message="m")
+    connection.execute(
+        "update ops.alerts set opened_at = %(old)s, "
+        "resolved_at = case when resolved_at is not null then %(old)s end "
+        "where incident_key <> 'new'",
+        {"old": old},
+    )
+    assert forget_runs(connection, before=at(days=50)) == 2
+    runs = connection.execute("select run_id from ops.runs").fetchall()
+    left = connection.execute("select incident_key from ops.alerts order by 1")
+    assert (runs, left.fetchall()) == ([("new",)], [("new",), ("open",)])
