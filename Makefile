@@ -47,7 +47,8 @@ check-sql:
 	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project
 
 check-tests:
-	@$(BIN)/python -m pytest --durations=0 --durations-min=1 -q tests/unit tests/house
+	@$(BIN)/python -m pytest -m "not long and not thorough" \
+		--durations=0 --durations-min=1 -q tests/unit tests/house
 
 check-dbt:
 	@$(DBT_PARSE)

@@ -138,6 +138,7 @@ def test_a_value_that_an_asset_returns_is_refused_and_not_pickled(defs):
     assert not kept.success
 
 
+@pytest.mark.thorough  # alone: what runs beside it would be counted, too
 def test_the_definitions_load_within_ten_seconds():
     program = "import orchestration.definitions as d; d.defs.get_repository_def()"
     environment = {**os.environ, "DAYBOOK_DATABASE_URL": "postgresql://nobody/none"}

@@ -28,6 +28,7 @@ def test_help_lists_every_command_with_what_it_does():
         assert call(command, "--help").exit_code == 0
 
 
+@pytest.mark.thorough  # alone: what runs beside it would be counted, too
 def test_help_costs_a_third_of_a_second():
     program = "import sys; sys.argv = ['daybook', '--help']\n"
     program += "from orchestration.cli import main; main()"

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.normalize import Normalizer
@@ -14,6 +15,8 @@ from orchestration.raw.reasons import Reason
 from orchestration.raw.records import EVENT_COLUMNS, Batch
 from orchestration.raw.sources import load_source
 from tests.unit.malformed_inputs import Malformed, malformed_inputs
+
+pytestmark = pytest.mark.thorough
 
 COUNT = 10_000
 REGISTRY = Path("registry")

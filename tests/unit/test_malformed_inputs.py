@@ -10,6 +10,8 @@ from orchestration.raw.reading import REFUSALS, Refused, read_again, read_record
 from orchestration.raw.reasons import Reason
 from tests.unit.malformed_inputs import KINDS, Malformed, malformed_inputs
 
+pytestmark = pytest.mark.thorough
+
 COUNT = 10_000
 # One is far from a hang; the slowest of these takes a twentieth of it.
 SECONDS_PER_INPUT = 2

@@ -20,6 +20,8 @@ from tests.unit.normalizing import (
     shipped_source,
 )
 
+pytestmark = pytest.mark.thorough
+
 
 def nested(depth):
     value = {}

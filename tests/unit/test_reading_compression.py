@@ -11,6 +11,8 @@ import zstandard
 from orchestration.raw.formats import compression
 from orchestration.raw.reading import Refused, read_records
 
+pytestmark = pytest.mark.thorough
+
 
 def lines(count: int) -> bytes:
     choose = random.Random(3)

@@ -17,6 +17,8 @@ from orchestration.simulation.tables import Growing
 from orchestration.simulation.texts import instants, local_instants
 from orchestration.simulation.world import SECOND, Troubles, World
 
+pytestmark = pytest.mark.thorough
+
 DAYS = 6
 WORLD = World(seed=3, persons=300, days=DAYS, start_on=date(2026, 10, 22), activity=0.6)
 

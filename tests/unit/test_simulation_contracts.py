@@ -16,6 +16,8 @@ from orchestration.simulation.malformed import BATCH_KINDS, KINDS
 from orchestration.simulation.marketplace import simulate
 from orchestration.simulation.world import Troubles, World
 
+pytestmark = pytest.mark.thorough
+
 REGISTRY = Path(__file__).resolve().parents[2] / "registry"
 WORLD = World(
     seed=5,

@@ -17,6 +17,8 @@ import zstandard
 from orchestration.simulation.marketplace import simulate
 from orchestration.simulation.world import NON_INTERACTIVE, Troubles, World
 
+pytestmark = pytest.mark.thorough
+
 GAP, CAP = timedelta(minutes=30), timedelta(hours=24)
 LOUD = Troubles(
     duplicates=0.05,
