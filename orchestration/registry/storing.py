@@ -81,14 +81,6 @@ def store_registry(connection: psycopg.Connection, registry: Registry) -> int:
         return _append(connection, registry, stored)
 
 
-def compiled_predicates(connection: psycopg.Connection) -> dict[str, str]:
-    """Return the SQL of every predicate in force, by `kind/id/part`."""
-    rows = connection.execute(
-        "select kind, id, part, sql from registry.compiled_in_force"
-    )
-    return {f"{kind}/{id_}/{part}": sql for kind, id_, part, sql in rows}
-
-
 def _newest_version(connection: psycopg.Connection) -> int | None:
     row = connection.execute("select max(registry_version) from registry.versions")
     return row.fetchone()[0]  # type: ignore[index]

@@ -9,7 +9,6 @@ from orchestration.registry.in_force import read_registry
 from orchestration.registry.problems import RegistryError
 from orchestration.registry.reading import load_registry
 from orchestration.registry.storing import (
-    compiled_predicates,
     refresh_registry,
     store_registry,
 )
@@ -17,6 +16,14 @@ from orchestration.warehouse.connection import connect
 from tests.unit.made_registry import FILES, write_registry
 
 ACTIVE = FILES["segments/active.yml"]
+
+
+def compiled_predicates(connection):
+    """The SQL of every predicate in force, by kind/id/part."""
+    rows = connection.execute(
+        "select kind, id, part, sql from registry.compiled_in_force"
+    )
+    return {f"{kind}/{id_}/{part}": sql for kind, id_, part, sql in rows}
 
 
 def counts(connection):
