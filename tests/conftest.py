@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -15,6 +16,10 @@ from psycopg import sql
 from orchestration.warehouse.connection import connect, sibling_url
 from orchestration.warehouse.embedded import embedded_server, stop_server
 from orchestration.warehouse.migrations import migrate
+
+# The same inputs on every run, and no clock: a busy machine is no defect.
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("fixed")
 
 
 @contextmanager

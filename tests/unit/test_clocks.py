@@ -4,7 +4,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.raw.clocks import Clocks, read_instant
@@ -111,7 +111,6 @@ ZONES = [
 ]
 
 
-@settings(derandomize=True)
 @given(
     st.sampled_from(ZONES),
     st.datetimes(

@@ -5,7 +5,7 @@ import datetime as dt
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.raw.contracts import Contracts
@@ -125,7 +125,6 @@ FIELD = st.sampled_from(
 )
 
 
-@settings(derandomize=True)
 @given(st.dictionaries(FIELD, VALUE | st.booleans(), max_size=4))
 def test_the_envelope_and_its_schema_accept_the_same(fields):
     said = fields | {"event_name": "page_view", "occurred_at": "2026-03-09T10:00:00Z"}

@@ -242,20 +242,20 @@ def judge(values, source):
     return batch
 
 
-@settings(derandomize=True, deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.lists(EVENTS, max_size=4), st.sampled_from(SOURCES))
 def test_any_json_is_accepted_counted_or_set_aside(values, source):
     judge(values, source)
 
 
 @pytest.mark.long
-@settings(derandomize=True, deadline=None, max_examples=6_000)
+@settings(max_examples=6_000)
 @given(st.lists(EVENTS, max_size=4), st.sampled_from(SOURCES))
 def test_any_json_is_accepted_counted_or_set_aside_many_times(values, source):
     judge(values, source)
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(EVENTS, max_size=4), st.sampled_from(SOURCES))
 def test_judging_the_same_records_again_gives_the_same(values, source):
     assert repr(judge(values, source)) == repr(judge(values, source))
