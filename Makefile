@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo dev test test-long check check-style check-types check-sql \
+.PHONY: help setup demo dev test test-long conformance check check-style check-types check-sql \
 	check-tests check-dbt bench fix build docs clean
 
 help:  ## list the commands
@@ -33,6 +33,9 @@ test: setup  ## every test but the long ones
 
 test-long: setup  ## every test with its full counts
 	@$(BIN)/python -m pytest -m "long or not long"
+
+conformance: setup  ## questions with published answers, asked of our tables
+	@$(BIN)/python -m pytest -q -s tests/conformance/test_questions.py
 
 check: setup  ## style, types, SQL, unit and house tests; no database
 	@$(MAKE) --no-print-directory -j2 check-types check-tests check-sql check-dbt check-style
