@@ -35,6 +35,7 @@ SETTINGS_SHOWN = (
     "server_version",
     "shared_buffers",
     "max_wal_size",
+    "wal_compression",
     "synchronous_commit",
     "fsync",
     "full_page_writes",
