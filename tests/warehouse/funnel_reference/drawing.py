@@ -1,0 +1,216 @@
+"""Small funnels and small histories drawn so that every rule gets its chance to bite.
+
+Instants lie on a coarse grid and windows are multiples of it: rows coincide, and stand
+exactly on the ends of windows, far more often than in life.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from tests.warehouse.funnel_reference.definitions import (
+    Breakdown,
+    Exclusion,
+    Funnel,
+    Happening,
+    Row,
+    Step,
+)
+
+START = datetime(2026, 3, 1, 22, tzinfo=UTC)
+GRID = timedelta(minutes=10)
+GAP = timedelta(minutes=30)
+SLOTS = 24
+EVENTS = ("custom.a", "custom.b", "custom.c", "custom.d", "custom.x", "custom.n")
+COLOURS = ("red", "blue", None)
+SIZES = ("s", "s", "m", None)
+
+
+def instant(slot: int) -> datetime:
+    """Return the instant of a slot of the grid."""
+    return START + slot * GRID
+
+
+def draw_history(chance: random.Random, unit: str) -> list[Row]:
+    """Return the rows of one unit, a few of them at one instant, in no order."""
+    count = chance.randint(2, 9)
+    slots = [chance.randrange(SLOTS) for _ in range(chance.randint(1, count))]
+    sequences = chance.sample(range(100), count)
+    return [
+        Row(
+            id=f"{unit}-{chance.randrange(10**6):06}-{index}",
+            occurred_at=instant(chance.choice(slots)) + _jitter(chance),
+            event=chance.choices(EVENTS, weights=(5, 5, 4, 2, 2, 2))[0],
+            unit=unit,
+            source=chance.choice(("web", "web", "app")),
+            sequence=chance.choice((None, sequences[index])),
+            properties=_properties(chance),
+        )
+        for index in range(count)
+    ]
+
+
+def _jitter(chance: random.Random) -> timedelta:
+    return timedelta(seconds=chance.choice((0, 0, 0, 0, 0, 1, 2, 5)))
+
+
+def _properties(chance: random.Random) -> dict[str, str]:
+    drawn = {"colour": chance.choice(COLOURS), "size": chance.choice(SIZES)}
+    return {name: value for name, value in drawn.items() if value is not None}
+
+
+def with_sessions(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows, each in a session that a longer gap than half an hour ends."""
+    found: list[Row] = []
+    for row in sorted(rows, key=lambda row: (row.unit, row.position)):
+        last = found[-1] if found and found[-1].unit == row.unit else None
+        is_near = last is not None and row.occurred_at - last.occurred_at <= GAP
+        session = last.session if last is not None and is_near else row.id
+        found.append(replace(row, session=session))
+    return found
+
+
+def draw_funnel(chance: random.Random) -> Funnel:
+    """Return a funnel: an order, a count, and about two settings more."""
+    order = chance.choice(("ordered", "ordered", "strict", "any_order"))
+    funnel = Funnel(
+        steps=_steps(chance),
+        order=order,
+        window=GRID * chance.choice((3, 6, 6, 9, 12)),
+        counting=chance.choice(("uniques", "uniques", "totals", "sessions")),
+        scope=chance.choice(("steps", "all")),
+    )
+    for setting in chance.sample(_SETTINGS, k=chance.randint(1, 3)):
+        funnel = setting(funnel, chance)
+    return _tidied(funnel, chance)
+
+
+def _steps(chance: random.Random) -> tuple[Step, ...]:
+    names = chance.choices(EVENTS[:4], k=chance.choice((2, 3, 3, 4)))
+    if chance.random() < 0.7:
+        names = sorted(names)
+    return tuple(Step((Happening(name),)) for name in names)
+
+
+def _with_alternatives(funnel: Funnel, chance: random.Random) -> Funnel:
+    place = chance.randrange(len(funnel.steps))
+    more = Happening(chance.choice(EVENTS[:4]), _condition(chance))
+    return _changed(
+        funnel, place, alternatives=(*funnel.steps[place].alternatives, more)
+    )
+
+
+def _with_condition(funnel: Funnel, chance: random.Random) -> Funnel:
+    place = chance.randrange(len(funnel.steps))
+    happening = Happening(funnel.steps[place].alternatives[0].event, (("size", "s"),))
+    return _changed(funnel, place, alternatives=(happening,))
+
+
+def _condition(chance: random.Random) -> tuple[tuple[str, str], ...]:
+    return chance.choice(((), (("size", "s"),)))
+
+
+def _with_step_window(funnel: Funnel, chance: random.Random) -> Funnel:
+    place = chance.randrange(1, len(funnel.steps))
+    return _changed(funnel, place, within=GRID * chance.choice((1, 2, 3)))
+
+
+def _with_optional_step(funnel: Funnel, chance: random.Random) -> Funnel:
+    extra = Step((Happening(chance.choice(EVENTS[:3])),), is_optional=True)
+    place = chance.randint(1, len(funnel.steps))
+    before, after = funnel.steps[:place], list(funnel.steps[place:])
+    if after and chance.random() < 0.5:
+        after[0] = replace(after[0], within=GRID * chance.choice((1, 2, 3)))
+    order = "ordered" if funnel.order == "any_order" else funnel.order
+    return replace(funnel, steps=(*before, extra, *after), order=order)
+
+
+def _with_anchor(funnel: Funnel, chance: random.Random) -> Funnel:
+    place = chance.choice((0, 0, chance.randrange(len(funnel.steps))))
+    return _changed(replace(funnel, order="any_order"), place, is_anchored=True)
+
+
+def _with_exclusion(funnel: Funnel, chance: random.Random) -> Funnel:
+    after, before = sorted(chance.sample(range(len(funnel.steps)), 2))
+    event = chance.choice(("custom.x", "custom.x", "custom.n", "custom.d"))
+    exclusion = Exclusion(
+        after, before, (Happening(event),), drops_unit=chance.random() < 1 / 3
+    )
+    return replace(funnel, exclusions=(*funnel.exclusions, exclusion))
+
+
+def _with_held(funnel: Funnel, chance: random.Random) -> Funnel:
+    return replace(
+        funnel, held=chance.choice((("colour",), ("size",), ("colour", "size")))
+    )
+
+
+def _with_tolerance(funnel: Funnel, chance: random.Random) -> Funnel:
+    seconds = chance.choice((1, 3, 600))
+    return replace(funnel, tolerance=timedelta(seconds=seconds))
+
+
+def _with_noise(funnel: Funnel, chance: random.Random) -> Funnel:
+    noise = (Happening(chance.choice(EVENTS[3:])),)
+    return replace(funnel, order="strict", scope="steps", noise=noise)
+
+
+def _with_reentry(funnel: Funnel, _: random.Random) -> Funnel:
+    return replace(funnel, counting="totals", reentry="latest")
+
+
+def _with_range(funnel: Funnel, chance: random.Random) -> Funnel:
+    first, last = sorted(chance.sample(range(SLOTS), 2))
+    return replace(
+        funnel,
+        entry_from=chance.choice((None, instant(first))),
+        entry_to=instant(last),
+        clips=chance.random() < 0.5,
+    )
+
+
+def _with_breakdown(funnel: Funnel, chance: random.Random) -> Funnel:
+    at = chance.choice(("first", "last", "all", chance.randrange(len(funnel.steps))))
+    by = Breakdown(chance.choice(("colour", "size")), at, top=chance.choice((1, 2, 10)))
+    return replace(funnel, breakdown=by)
+
+
+_SETTINGS = (
+    _with_alternatives,
+    _with_condition,
+    _with_step_window,
+    _with_step_window,
+    _with_optional_step,
+    _with_anchor,
+    _with_exclusion,
+    _with_exclusion,
+    _with_held,
+    _with_tolerance,
+    _with_noise,
+    _with_reentry,
+    _with_range,
+    _with_breakdown,
+)
+
+
+def _changed(funnel: Funnel, place: int, **change: object) -> Funnel:
+    steps = list(funnel.steps)
+    steps[place] = replace(steps[place], **change)
+    return replace(funnel, steps=tuple(steps))
+
+
+def _tidied(funnel: Funnel, chance: random.Random) -> Funnel:
+    """Take out what does not go together, in the order of the registry's rules."""
+    steps: Sequence[Step] = funnel.steps
+    if funnel.order == "any_order":
+        steps = [replace(step, is_optional=False) for step in steps]
+    else:
+        steps = [replace(step, is_anchored=False) for step in steps]
+    required = [place for place, step in enumerate(steps) if not step.is_optional]
+    exclusions = tuple(
+        replace(each, after=min(ends), before=max(ends))
+        for each in funnel.exclusions
+        for ends in [chance.sample(required, 2)]
+    )
+    return replace(funnel, steps=tuple(steps), exclusions=exclusions)
