@@ -24,7 +24,7 @@ from orchestration.settings import (
 from orchestration.simulation.marketplace import simulate
 from orchestration.simulation.world import World
 from orchestration.transform.builds import Request, begin_build, finish_build
-from orchestration.transform.dbt_run import Project, dbt_arguments, run_dbt
+from orchestration.transform.dbt_run import BUILD_ARGUMENTS, Project, run_dbt
 from orchestration.transform.run import read_definitions
 from orchestration.transform.touch import touch_days
 from orchestration.warehouse.connection import connect
@@ -55,7 +55,8 @@ def dbt_alone(settings: Settings, url: str) -> float:
         msg = "touched days are news"
         raise RuntimeError(msg)
     began = time.perf_counter()
-    succeeded = run_dbt(project, dbt_arguments(build), in_process=False)
+    with build.told_to_dbt():
+        succeeded = run_dbt(project, BUILD_ARGUMENTS, in_process=False)
     seconds = time.perf_counter() - began
     finish_build(build, failure=None if succeeded else "dbt failed")
     return seconds

@@ -128,6 +128,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+# Told to dbt by whoever runs a build: which, and what it may read.
+BUILD_VARIABLE = "DAYBOOK_BUILD"
+
+
 def export_environment(settings: Settings, url: str) -> dict[str, str]:
     """Tell this process and its children about the warehouse at `url`.
 

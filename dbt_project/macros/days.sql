@@ -23,7 +23,7 @@
 {# The days of raw.events that this build may read; every day outside of builds. #}
 {% macro claimed_days(column) -%}
     {%- if is_partial() -%}
-        {{ is_one_of_days(column, var('days')) }}
+        {{ is_one_of_days(column, running_build()['days']) }}
     {%- else -%}
         true
     {%- endif -%}

@@ -5,5 +5,5 @@
     {%- if configured is not none -%}
         {{ return(configured) }}
     {%- endif -%}
-    {{ return(flags.FULL_REFRESH or model.name in var('full_refresh_models', [])) }}
+    {{ return(flags.FULL_REFRESH or model.name in running_build().get('models_from_nothing', [])) }}
 {%- endmacro %}

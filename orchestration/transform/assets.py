@@ -16,9 +16,9 @@ from orchestration.resources import (
 from orchestration.settings import read_settings
 from orchestration.transform.builds import Build, Request, begin_build, finish_build
 from orchestration.transform.dbt_run import (
+    BUILD_ARGUMENTS,
     Project,
     binding_tests,
-    dbt_arguments,
     failure_of,
     load_manifest,
     source_descriptions,
@@ -129,9 +129,8 @@ def _run_dbt(
     context: dg.AssetExecutionContext, dbt: OfflineDbt, build: Build
 ) -> Iterator[Any]:
     try:
-        invocation = dbt.cli(
-            dbt_arguments(build), context=context, raise_on_error=False
-        )
+        with build.told_to_dbt():
+            invocation = dbt.cli(BUILD_ARGUMENTS, context=context, raise_on_error=False)
         yield from invocation.stream()
         failure = failure_of(
             MANIFEST,

@@ -1,13 +1,14 @@
 """Builds: begin, finish, and nothing settled unless all of it succeeded.
 
     build = begin_build(url, ...)       # None: nothing to build, dbt is not started
-    dbt build with dbt_arguments(build)
+    with build.told_to_dbt(): dbt build
     finish_build(build, failure=None)   # settles, or with a failure settles nothing
 
 The build's own session holds the truth lock from begin to finish.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ import psycopg
 
 from orchestration.identity.evidence import Prepared, prepare_identity
 from orchestration.transform.claims import claim, settle
+from orchestration.transform.dbt_run import told_of_build
 from orchestration.transform.extents import build_days, write_extents
 from orchestration.transform.fence import (
     BuildLostError,
@@ -81,6 +83,12 @@ class Build:
     superseded: tuple[int, ...]
     identity: Prepared
     stage_id: int
+
+    def told_to_dbt(self) -> AbstractContextManager[None]:
+        """Have every dbt that starts inside the block belong to this build."""
+        return told_of_build(
+            self.build_id, days=self.days, models_from_nothing=self.plan.models
+        )
 
     def facts(self) -> dict[str, Any]:
         """Return what a person wants to know of it at a glance."""

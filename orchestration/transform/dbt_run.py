@@ -1,19 +1,21 @@
-"""The one dbt invocation of a build: its arguments, its manifest, its results."""
+"""The one dbt invocation of a build: what it is told, its manifest, its results."""
 
 import hashlib
 import json
+import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from orchestration.settings import PROJECT_ROOT, Settings
-from orchestration.transform.builds import Build
+from orchestration.settings import BUILD_VARIABLE, PROJECT_ROOT, Settings
 from orchestration.transform.terse_dbt import make_terse, write_executable
 
 # A unit test needs no data, so it proves nothing about a build.
-_ARGUMENTS = ("build", "--exclude-resource-type", "unit_test")
+BUILD_ARGUMENTS: Final = ("build", "--exclude-resource-type", "unit_test")
 _DONE = frozenset({"success", "pass", "warn", "no-op"})
 _PLANNED = frozenset({"model", "test", "seed", "snapshot"})
 _MOST_NAMED = 20
@@ -37,17 +39,36 @@ class Project:
         return cls(PROJECT_ROOT / "dbt_project", settings.home / "dbt" / "target")
 
 
-def dbt_arguments(build: Build) -> list[str]:
-    """Return what to call dbt with, for a command line or Dagster's dbt resource.
+@contextmanager
+def told_of_build(
+    build_id: int, *, days: Iterable[date], models_from_nothing: Iterable[str] = ()
+) -> Iterator[None]:
+    """Have every dbt that starts inside the block belong to a build.
 
-    The days are validated literals: only those prune the partitions of raw.events.
+    By environment and not by `--vars`: those are part of how dbt reads a project, and
+    values that change have it parse everything again, which takes seconds. Nor does
+    dbt ask the warehouse which build there is: an orphan would find the next one.
+
+    Parameters
+    ----------
+    days : iterable of date
+        The days of raw.events that it may read, in order; they become literals, since
+        only those prune partitions.
     """
-    variables = {
-        "build_id": build.build_id,
-        "days": [day.isoformat() for day in build.days],
-        "full_refresh_models": sorted(build.plan.models),
+    told = {
+        "build_id": build_id,
+        "days": [day.isoformat() for day in days],
+        "models_from_nothing": sorted(models_from_nothing),
     }
-    return [*_ARGUMENTS, "--vars", json.dumps(variables)]
+    before = os.environ.get(BUILD_VARIABLE)
+    os.environ[BUILD_VARIABLE] = json.dumps(told)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[BUILD_VARIABLE]
+        else:
+            os.environ[BUILD_VARIABLE] = before
 
 
 def executable(project: Project) -> Path:

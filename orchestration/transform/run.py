@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from orchestration.transform.builds import Request, begin_build, finish_build
 from orchestration.transform.dbt_run import (
+    BUILD_ARGUMENTS,
     Project,
-    dbt_arguments,
     failure_of,
     load_manifest,
     read_results,
@@ -106,10 +106,11 @@ def run_build(
             plan = plan_build(connection, definitions)
         return BuildReport(None, plan, 0, None, time.monotonic() - started)
     try:
-        arguments = dbt_arguments(build)
-        if select:
-            arguments += ["--select", *select]
-        succeeded = run_dbt(project, arguments, in_process=in_process)
+        selection = ["--select", *select] if select else []
+        with build.told_to_dbt():
+            succeeded = run_dbt(
+                project, [*BUILD_ARGUMENTS, *selection], in_process=in_process
+            )
         statuses = read_results(project)
         failure = failure_of(
             load_manifest(project), statuses, is_full=request.is_full_selection

@@ -1,11 +1,15 @@
 """The rules of the dbt project: layers, words, and what every model must say."""
 
+import json
 import os
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 from dbt.cli.main import dbtRunner
+
+from orchestration.transform.dbt_run import told_of_build
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 
@@ -194,3 +198,17 @@ def test_a_day_that_is_no_date_never_reaches_sql(tmp_path, capfd):
     )
     assert not result.success
     assert "a day is written yyyy-mm-dd" in capfd.readouterr().out
+
+
+def test_the_next_build_does_not_read_the_project_again(tmp_path):
+    options = [
+        *("parse", "--quiet", "--project-dir", str(PROJECT)),
+        *("--profiles-dir", str(PROJECT)),
+        *("--target-path", str(tmp_path), "--log-path", str(tmp_path)),
+    ]
+    for build_id, day in ((1, 2), (2, 3)):
+        with told_of_build(build_id, days=[date(2026, 3, day)]):
+            assert dbtRunner().invoke(options).success
+    performance = json.loads((tmp_path / "perf_info.json").read_text())
+    assert performance["path_count"] > 0
+    assert performance["parsed_path_count"] == 0

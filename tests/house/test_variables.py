@@ -8,6 +8,7 @@ NAME = re.compile(r"\bDAYBOOK_[A-Z][A-Z_]*[A-Z]\b")
 READ_BY_TESTS = {"DAYBOOK_TEST_DATABASE_URL", "DAYBOOK_CASES"}
 # Told to dbt and Dagster by settings.py, never read by it.
 EXPORTED = {
+    "DAYBOOK_BUILD",
     "DAYBOOK_DAGSTER_FILES",
     "DAYBOOK_DBT_DBNAME",
     "DAYBOOK_DBT_HOST",

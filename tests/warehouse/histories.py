@@ -19,6 +19,7 @@ from psycopg import sql
 
 from orchestration.identity.evidence import prepare_identity
 from orchestration.transform.claims import claim, settle
+from orchestration.transform.dbt_run import told_of_build
 from orchestration.transform.extents import build_days, write_extents
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -161,13 +162,13 @@ def run_dbt(
 ) -> object:
     """Run dbt in this process against the warehouse at `url`, or raise what it says."""
     point_dbt_at(url)
-    variables = {"build_id": build_id, "days": [str(day) for day in days]}
-    arguments = [command, "--vars", json.dumps(variables), "--no-use-colors", "--quiet"]
+    arguments = [command, "--no-use-colors", "--quiet"]
     for name in select:
         arguments += ["--select", name]
     if is_full:
         arguments.append("--full-refresh")
-    result = dbtRunner(manifest=manifest_of(url)).invoke(arguments)
+    with told_of_build(build_id, days=days):
+        result = dbtRunner(manifest=manifest_of(url)).invoke(arguments)
     if not result.success:
         failed = [
             f"{item.node.name}: {item.message}"

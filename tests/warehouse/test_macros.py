@@ -5,19 +5,21 @@ import json
 import pytest
 from dbt.cli.main import dbtRunner
 
+from orchestration.transform.dbt_run import told_of_build
 from tests.warehouse.histories import manifest_of, point_dbt_at
 
 VALUES = "(values {}) as given (value)"
 
 
-def value_of(url, expression, **variables):
+def value_of(url, expression, build_id=0):
     """Return what Postgres makes of an expression of macros, as JSON has it."""
     point_dbt_at(url)
     query = f"select to_json({expression})::text as answer"
-    options = ["--vars", json.dumps(variables), "--quiet", "--no-use-colors"]
-    shown = dbtRunner(manifest=manifest_of(url)).invoke(
-        ["show", "--inline", query, *options]
-    )
+    options = ["--quiet", "--no-use-colors"]
+    with told_of_build(build_id, days=[]):
+        shown = dbtRunner(manifest=manifest_of(url)).invoke(
+            ["show", "--inline", query, *options]
+        )
     assert shown.success, shown.exception
     (row,) = shown.result.results[0].agate_table.rows
     return json.loads(row["answer"]) if row["answer"] else None

@@ -43,7 +43,6 @@ MODELS = {
         config-version: 2
         profile: daybook
         flags: {send_anonymous_usage_stats: false}
-        vars: {build_id: 0, days: []}
         models:
           daybook:
             +pre-hook: "{{ require_build() }}"
