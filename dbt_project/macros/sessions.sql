@@ -16,19 +16,11 @@
 
 {# What sessions need of an event: every column more is sorted and spilled with it. #}
 {% macro session_columns() -%}
-    device_id,
-        user_id,
-        source,
-        source_sequence,
-        event_id,
-        event_name,
-        occurred_on,
-        occurred_at,
-        client_session_id,
-        page_path,
-        is_interactive,
-        is_excluded,
-        exclusion
+    {{ return([
+        'device_id', 'user_id', 'source', 'source_sequence', 'event_id', 'event_name',
+        'occurred_on', 'occurred_at', 'client_session_id', 'page_path',
+        'is_interactive', 'is_excluded', 'exclusion',
+    ]) }}
 {%- endmacro %}
 
 {# The CTEs that give every event of `events` its session (SEMANTICS 2.2), as `placed`.

@@ -1,17 +1,15 @@
-{# The class of an event in which a page view that fires twice counts once: the same
-   address on the same device and day within a second of the one before. #}
-{% macro counted_class() -%}
-    case
-        when
-            event_class = 'view'
-            and occurred_at <= lag(
-                case when device_id is not null then occurred_at end
-            ) over (
-                partition by occurred_on, device_id, is_excluded, event_class, page_url
-                order by occurred_at
-            ) + interval '1 second'
-            and page_url is not null
-            then 'double_view'
-        else event_class
-    end
+{# Columns of the events of some days with the class in which each counts: a view that
+   fired twice, or a card that the pointer merely crossed, is not what its name says. #}
+{% macro counted_events(columns, days, condition='true') -%}
+    select
+        {{ columns | join(',\n        ') }},
+        coalesce(exceptions.counted_class, events.event_class) as counted_class
+    from {{ ref('stg_events__events') }} as events
+    left join (
+        select * from {{ ref('int_events_reclassed') }}
+        where {{ days }}
+    ) as exceptions using (occurred_on, source, event_id)
+    where
+        {{ days }}
+        and {{ condition }}
 {%- endmacro %}

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from orchestration.registry.app_source import AppSource
 from orchestration.registry.documents import Document, Path
+from orchestration.registry.engagement import Engagement
 from orchestration.registry.kinds import Experiment, Funnel, Metric, Report, Segment
 from orchestration.registry.policies import Consent, Defaults, Retention
 from orchestration.registry.problems import Problem
@@ -80,6 +81,10 @@ class Registry:
     def defaults(self) -> Defaults:
         """Return the numbers that many definitions share."""
         return self._only(Defaults)
+
+    def engagement(self) -> Engagement:
+        """Return the rules by which engagement is counted."""
+        return self._only(Engagement)
 
     def funnels(self) -> dict[str, Funnel]:
         """Return the funnels by id."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 from orchestration.registry.app_source import AppSource
 from orchestration.registry.crosschecking import compile_entries, crosscheck
 from orchestration.registry.documents import Document, read_document
+from orchestration.registry.engagement import Engagement
 from orchestration.registry.entries import Entry, Registry
 from orchestration.registry.explaining import explain
 from orchestration.registry.kinds import Experiment, Funnel, Metric, Report, Segment
@@ -27,6 +28,7 @@ class Opaque(RootModel[dict[str, object]]):
 SINGLE_FILES: dict[str, tuple[str, type[BaseModel]]] = {
     "consent.yml": ("consent", Consent),
     "defaults.yml": ("defaults", Defaults),
+    "engagement.yml": ("engagement", Engagement),
     "retention.yml": ("retention", Retention),
 }
 # One file with many, by id.

@@ -14,6 +14,7 @@ FILES = {
           - {data_class: raw_events, days: 365, reason: a year}
         """,
     "defaults.yml": "days_late_allowed: 3\n",
+    "engagement.yml": "score: {weights: {page_view: 1}}\n",
     "metrics.yml": """
         sessions:
           title: Sessions

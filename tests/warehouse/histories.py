@@ -40,6 +40,7 @@ class Event:
     client_session_id: str | None = None
     page_url: str | None = None
     page_path: str | None = None
+    occasion_id: str | None = None
     listing_id: str | None = None
     value_minor: int | None = None
     currency: str | None = None

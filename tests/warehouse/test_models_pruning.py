@@ -49,10 +49,12 @@ def test_models_that_read_events_scan_only_claimed_partitions(database, connecti
             }
     readers = {name for name, partitions in read.items() if partitions}
     assert readers == {
+        "int_events_reclassed",
         "int_events_sessionized",
         "int_events_counted",
         "int_events_matched",
         "person_days",
+        "activity_buckets",
     }
     assert {day for partitions in read.values() for day in partitions} == {"20260307"}
 

@@ -9,11 +9,9 @@ with
 
 events as (
 
-    select
-        *,
-        {{ counted_class() }} as counted_class
-    from {{ ref('stg_events__events') }}
-    where {{ changed_days('occurred_on', ['raw.events']) }}
+    {{ counted_events(
+        ['occurred_on', 'event_name', 'event_class', 'exclusion', 'page_path'],
+        changed_days('occurred_on', ['raw.events'])) }}
 
 ),
 

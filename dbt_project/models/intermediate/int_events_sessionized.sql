@@ -11,14 +11,8 @@ with recursive
 
 events as (
 
-    select
-        {{ session_columns() }},
-        {{ counted_class() }} as counted_class
-    from {{ ref('stg_events__events') }}
-    where
-        device_id is not null
-        and {{ claimed_days('occurred_on') }}
-        and {{ in_claimed_extents('stg_events__events') }}
+    {{ counted_events(session_columns(), claimed_days('occurred_on'),
+        'device_id is not null and ' ~ in_claimed_extents('events')) }}
 
 ),
 

@@ -221,3 +221,24 @@ create view registry.days_late_allowed as
 select (body ->> 'days_late_allowed')::integer as days_late_allowed
 from registry.in_force
 where kind = 'defaults';
+
+-- One row: how engagement is counted.
+create view registry.engagement as
+select
+    (body #>> '{heartbeat,slot_seconds}')::integer as heartbeat_seconds,
+    (body #>> '{heartbeat,minimum_visit_seconds}')::integer as minimum_visit_seconds,
+    (body #>> '{hover,duration_seconds}')::numeric as hover_duration_seconds,
+    (body #>> '{hover,scroll_depth}')::numeric as hover_scroll_depth,
+    (body #>> '{score,half_life_days}')::numeric as half_life_days
+from registry.in_force
+where kind = 'engagement';
+
+-- One row per activity that the engagement score weighs.
+create view registry.engagement_weights as
+select
+    weights.activity,
+    weights.weight::numeric as weight
+from registry.in_force as definition
+cross join lateral jsonb_each_text(definition.body #> '{score,weights}')
+as weights (activity, weight)
+where definition.kind = 'engagement';

@@ -9,13 +9,9 @@ with
 
 events as (
 
-    select
-        *,
-        {{ counted_class() }} as counted_class
-    from {{ ref('stg_events__events') }}
-    where
-        not is_excluded
-        and {{ changed_days('occurred_on', person_parents) }}
+    {{ counted_events(
+        ['occurred_on', 'occurred_at', 'device_id', 'user_id', 'is_interactive'],
+        changed_days('occurred_on', person_parents), 'not is_excluded') }}
 
 ),
 

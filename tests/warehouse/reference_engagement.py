@@ -1,0 +1,68 @@
+"""SEMANTICS 2.4 told event by event: slow, obvious, and no SQL."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from tests.warehouse.histories import Event
+from tests.warehouse.reference_sessions import double_views
+
+RULES = {
+    "heartbeat": {"slot_seconds": 10, "minimum_visit_seconds": 5},
+    "hover": {"duration_seconds": 30.0, "scroll_depth": 50.0},
+    "score": {
+        "half_life_days": 7.0,
+        "weights": {"page_view": 1.0, "interaction.like": 3.0, "impression": 0.0},
+    },
+}
+MOMENT = timedelta(seconds=1)
+CLASSES = {
+    "page_view": "view",
+    "conversion": "conversion",
+    "error_occurred": "error",
+}
+
+
+def exceptions(events: Sequence[Event]) -> dict[int, str]:
+    """Return the class of every event that is not what its name says."""
+    found = dict.fromkeys(double_views(events), "double_view")
+    for event in events:
+        if event.event_name == "interaction" and _is_impression(event, events):
+            found[id(event)] = "impression"
+    return found
+
+
+def counted_class(event: Event, classes: Mapping[int, str]) -> str:
+    """Return the class in which an event counts."""
+    usual = "interaction" if event.is_interactive else "background"
+    return classes.get(id(event)) or CLASSES.get(event.event_name, usual)
+
+
+def _is_impression(event: Event, events: Iterable[Event]) -> bool:
+    near = [
+        item
+        for item in events
+        if _place(item) == _place(event)
+        and abs(item.occurred_at - event.occurred_at) <= MOMENT
+    ]
+    return (
+        None not in _place(event)
+        and any(
+            _is_hover(item) and item.occurred_at <= event.occurred_at for item in near
+        )
+        and not any(item.event_name == "click" for item in near)
+    )
+
+
+def _place(event: Event) -> tuple[object, ...]:
+    thing = event.occasion_id or event.listing_id
+    return event.occurred_on, event.device_id, event.is_excluded, thing
+
+
+def _is_hover(event: Event) -> bool:
+    said = event.properties
+    return (
+        event.event_name == "interaction"
+        and said.get("interaction_type") == "view"
+        and said.get("duration_seconds") == RULES["hover"]["duration_seconds"]
+        and said.get("scroll_depth") == RULES["hover"]["scroll_depth"]
+    )
