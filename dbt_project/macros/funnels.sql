@@ -99,7 +99,7 @@
             position,
             array[occurred_at] as reached_at,
             array[position] as positions,
-            window_hours
+            window_seconds
         from numbered
         where step_index = 1
 
@@ -114,12 +114,12 @@
             moves.next_position,
             walks.reached_at || moves.next_at,
             walks.positions || moves.next_position,
-            walks.window_hours
+            walks.window_seconds
         from walks
         inner join moves using (position)
         where
             moves.next_at
-            <= walks.entered_at + make_interval(hours => walks.window_hours)
+            <= walks.entered_at + make_interval(secs => walks.window_seconds)
 
     )
 {%- endmacro %}

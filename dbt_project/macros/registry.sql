@@ -38,7 +38,7 @@
 {# The longest window of any funnel, in days: how far a changed day reaches. #}
 {% macro funnel_window_days() -%}
     {%- set found = registry_rows(
-        "select ceil(coalesce(max(window_hours), 0) / 24.0)::integer "
+        "select ceil(coalesce(max(window_seconds), 0) / 86400.0)::integer "
         "from registry.funnels"
     ) -%}
     {{ return(found[0][0] if found else 0) }}

@@ -56,6 +56,18 @@ EVENTS = Relation(
     properties="properties",
 )
 
+# Operational facts that definitions may name like events; the models date them.
+FACTS = (
+    "app.booking_accepted",
+    "app.booking_cancelled",
+    "app.booking_completed",
+    "app.booking_paid",
+    "app.booking_requested",
+    "app.review_written",
+    "app.ticket_issued",
+    "app.user_registered",
+)
+
 # Over how many days ending with the day, and what, segments can ask to be counted.
 PERSON_WINDOWS = (7, 28, 90)
 PERSON_COUNTS = (

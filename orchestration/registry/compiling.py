@@ -88,6 +88,28 @@ def compile_predicate(
     return text
 
 
+def compile_subject(
+    *, column: str | None, property_: str | None, relation: Relation
+) -> str:
+    """Return the text of a column or of a property as an SQL expression.
+
+    Raises
+    ------
+    PredicateError
+        If the relation has no such column, or no properties.
+    """
+    compiler = _Compiler(relation, {})
+    if column is not None:
+        compiler.known_column(column, ())
+        tree = exp.cast(exp.column(column, quoted=True), "text")
+    else:
+        tree = compiler.property_of(property_ or "", "text[]", ())
+    text = tree.sql("postgres")
+    if sqlglot.parse_one(text, read="postgres") != tree:
+        raise PredicateError((), "its SQL does not read back as what was meant")
+    return text
+
+
 class _Compiler:
     """Walks one predicate, carrying `not` down to the comparisons."""
 
@@ -148,11 +170,11 @@ class _Compiler:
     ) -> exp.Expr:
         operator, value = comparison.operator, comparison.value
         if comparison.column is not None:
-            column = self._column(comparison.column, path)
+            column = self.known_column(comparison.column, path)
             subject = exp.column(comparison.column, quoted=True)
         else:
             column = Column(_property_type(operator, value, path))
-            subject = self._property(comparison.property_ or "", column.type, path)
+            subject = self.property_of(comparison.property_ or "", column.type, path)
         if operator not in _OPERATORS[column.type]:
             allowed = ", ".join(_OPERATORS[column.type])
             reason = f"{operator!r} does not fit {column.type}"
@@ -163,7 +185,8 @@ class _Compiler:
         holds = _test(subject, column.type, operator, values)
         return _two_valued(subject, column, holds, negated=negated)
 
-    def _column(self, name: str, path: Path) -> Column:
+    def known_column(self, name: str, path: Path) -> Column:
+        """Return the column, or refuse a name that the relation lacks."""
         column = self.relation.columns.get(name)
         if column is None:
             allowed = ", ".join(sorted(self.relation.columns))
@@ -171,7 +194,8 @@ class _Compiler:
             raise PredicateError((*path, "column"), reason, allowed)
         return column
 
-    def _property(self, name: str, type_: ColumnType, path: Path) -> exp.Expr:
+    def property_of(self, name: str, type_: ColumnType, path: Path) -> exp.Expr:
+        """Return a property as a value of a type; null where it is of another."""
         if self.relation.properties is None:
             reason = f"{self.relation.name} have no properties"
             raise PredicateError((*path, "property"), reason, "column")

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from orchestration.registry.catalogue import EVENTS, PERSON_FACTS
-from orchestration.registry.compiling import PredicateError, compile_predicate
+from orchestration.registry.catalogue import EVENTS, FACTS, PERSON_FACTS
+from orchestration.registry.compiling import (
+    PredicateError,
+    compile_predicate,
+    compile_subject,
+)
 from orchestration.registry.documents import Path
 from orchestration.registry.entries import Compiled, Entry
+from orchestration.registry.funnels import Breakdown, Funnel, Subject, wrong_parts
 from orchestration.registry.kinds import (
     Experiment,
-    Funnel,
     Happening,
     Metric,
     Report,
@@ -16,6 +20,9 @@ from orchestration.registry.kinds import (
 )
 from orchestration.registry.predicates import All, AnyOf, Comparison, Predicate
 from orchestration.registry.problems import Problem
+
+# Parts of a funnel besides its steps, which count from 1.
+EXCLUSIONS, SCOPE_ALSO, CONSTANTS, ACCOUNT, BREAKDOWN, WHERE = range(100, 700, 100)
 
 
 def crosscheck(entries: Iterable[Entry]) -> Iterator[Problem]:
@@ -30,13 +37,25 @@ def crosscheck(entries: Iterable[Entry]) -> Iterator[Problem]:
                     path = ("metrics", index)
                     reason = f"no metric is called {name!r}"
                     yield entry.problem(path, reason, ", ".join(sorted(metrics)))
+        elif isinstance(entry.model, Funnel):
+            for path, reason, allowed in wrong_parts(entry.model):
+                yield entry.problem(path, reason, allowed)
         for path, happening in _happenings(entry):
-            # Custom events and facts of the app have no contract of their own.
-            is_free = "." in happening.event
-            if events and not is_free and happening.event not in events:
-                reason = f"no contract is called {happening.event!r}"
-                allowed = ", ".join(sorted(events))
-                yield entry.problem((*path, "event"), reason, allowed)
+            yield from _unknown(entry, (*path, "event"), happening.event, events)
+
+
+def _unknown(
+    entry: Entry, path: Path, event: str, events: set[str]
+) -> Iterator[Problem]:
+    """Yield an event without contract, or a fact that the models do not date."""
+    if event.startswith("app."):
+        if event not in FACTS:
+            reason = f"no fact of the app is called {event!r}"
+            yield entry.problem(path, reason, ", ".join(FACTS))
+    # Custom events have no contract of their own.
+    elif events and "." not in event and event not in events:
+        reason = f"no contract is called {event!r}"
+        yield entry.problem(path, reason, ", ".join(sorted(events)))
 
 
 def compile_entries(
@@ -61,6 +80,17 @@ def compile_entries(
                 problems.append(entry.problem(at, error.reason, error.allowed))
                 continue
             compiled.append(Compiled(entry.kind, entry.id, part, sql))
+        for part, path, subject in _subjects(entry):
+            column, property_ = subject.column, subject.property_
+            try:
+                sql = compile_subject(
+                    column=column, property_=property_, relation=EVENTS
+                )
+            except PredicateError as error:
+                at = (*path, *error.path)
+                problems.append(entry.problem(at, error.reason, error.allowed))
+                continue
+            compiled.append(Compiled(entry.kind, entry.id, part, sql))
     return compiled, problems
 
 
@@ -70,11 +100,37 @@ def _predicates(entry: Entry) -> Iterator[tuple[int, Path, Predicate]]:
     if isinstance(model, Segment):
         yield 0, ("rule",), model.rule
     elif isinstance(model, Funnel):
-        for index, step in enumerate(model.steps):
-            yield index + 1, ("steps", index, "events"), _any_of(step.events)
+        for part, path, happenings in _listed(model):
+            yield part, path, _any_of(happenings)
+        if model.where is not None:
+            yield WHERE, ("where",), model.where
     elif isinstance(model, Experiment):
         for index, metric in enumerate(model.metrics):
             yield index + 1, ("metrics", index, "events"), _any_of(metric.events)
+
+
+def _listed(funnel: Funnel) -> Iterator[tuple[int, Path, list[Happening]]]:
+    """Yield (part, path, events) of whatever a funnel lists events for."""
+    for index, step in enumerate(funnel.steps):
+        yield index + 1, ("steps", index, "events"), step.events
+    for index, exclusion in enumerate(funnel.exclusions):
+        path = ("exclusions", index, "events")
+        yield EXCLUSIONS + index + 1, path, exclusion.events
+    if funnel.scope_also:
+        yield SCOPE_ALSO, ("scope_also",), funnel.scope_also
+
+
+def _subjects(entry: Entry) -> Iterator[tuple[int, Path, Subject | Breakdown]]:
+    """Yield (part, path, subject) of every value that a funnel reads off an event."""
+    if not isinstance(entry.model, Funnel):
+        return
+    for index, subject in enumerate(entry.model.hold_constant):
+        yield CONSTANTS + index + 1, ("hold_constant", index), subject
+    if entry.model.account is not None:
+        yield ACCOUNT, ("account",), entry.model.account
+    breakdown = entry.model.breakdown
+    if breakdown is not None and breakdown.trait is None:
+        yield BREAKDOWN, ("breakdown",), breakdown
 
 
 def _any_of(happenings: list[Happening]) -> Predicate:
@@ -91,9 +147,11 @@ def _any_of(happenings: list[Happening]) -> Predicate:
 
 def _written(entry: Entry, path: Path) -> Path:
     """Undo what `_any_of` adds: …, any, i, all, 1, … is …, i, where, … in the file."""
-    if isinstance(entry.model, Segment):
+    if isinstance(entry.model, Segment) or path[0] == "where":
         return path
-    start, rest = path[:3], path[3:]
+    # Of `scope_also` the list itself is the place; of the rest, its third part.
+    length = 1 if path[0] == "scope_also" else 3
+    start, rest = path[:length], path[length:]
     if len(rest) >= 4 and rest[0] == "any" and rest[2] == "all":  # noqa: PLR2004
         return (*start, rest[1], "where", *rest[4:])
     return start
@@ -102,9 +160,9 @@ def _written(entry: Entry, path: Path) -> Path:
 def _happenings(entry: Entry) -> Iterator[tuple[Path, Happening]]:
     model = entry.model
     if isinstance(model, Funnel):
-        for index, step in enumerate(model.steps):
-            for place, happening in enumerate(step.events):
-                yield ("steps", index, "events", place), happening
+        for _, path, happenings in _listed(model):
+            for place, happening in enumerate(happenings):
+                yield (*path, place), happening
     elif isinstance(model, Experiment):
         for index, metric in enumerate(model.metrics):
             for place, happening in enumerate(metric.events):

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from orchestration.registry.app_source import AppSource
 from orchestration.registry.documents import Document, Path
 from orchestration.registry.engagement import Engagement
-from orchestration.registry.kinds import Experiment, Funnel, Metric, Report, Segment
+from orchestration.registry.funnels import Funnel
+from orchestration.registry.kinds import Experiment, Metric, Report, Segment
 from orchestration.registry.policies import Consent, Defaults, Retention
 from orchestration.registry.problems import Problem
 

@@ -1,4 +1,4 @@
-"""What analysts write: funnels, segments, experiments, metrics, reports."""
+"""What analysts write: segments, experiments, metrics, reports."""
 
 import datetime as dt
 import re
@@ -31,8 +31,8 @@ class Dated(Definition):
 
     @field_validator("valid_from")
     @classmethod
-    def _is_an_instant(cls, value: dt.datetime | None) -> dt.datetime | None:
-        return _instant(value)
+    def _is_aninstant(cls, value: dt.datetime | None) -> dt.datetime | None:
+        return instant(value)
 
 
 class Happening(Definition):
@@ -40,30 +40,6 @@ class Happening(Definition):
 
     event: EventName
     where: Predicate | None = None
-
-
-class Step(Definition):
-    """One step of a funnel; several events may satisfy it."""
-
-    name: Name
-    events: Annotated[list[Happening], Field(min_length=1, max_length=20)]
-
-
-class Funnel(Dated):
-    """An ordered list of events that a unit should pass within a window."""
-
-    title: Title
-    description: Text = ""
-    unit: Literal["person"] = "person"
-    ordering: Literal["ordered"] = "ordered"
-    counting: Literal["uniques"] = "uniques"
-    window_hours: Annotated[int, Field(ge=1, le=24 * 366)] = 14 * 24
-    steps: Annotated[list[Step], Field(min_length=2, max_length=20)]
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> "Funnel":
-        _all_differ([step.name for step in self.steps], "step")
-        return self
 
 
 class Segment(Dated):
@@ -109,12 +85,12 @@ class Experiment(Dated):
     @field_validator("starts_at", "ends_at")
     @classmethod
     def _are_instants(cls, value: dt.datetime | None) -> dt.datetime | None:
-        return _instant(value)
+        return instant(value)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Experiment":
-        _all_differ([arm.variant for arm in self.arms], "variant")
-        _all_differ([metric.name for metric in self.metrics], "metric")
+        all_differ([arm.variant for arm in self.arms], "variant")
+        all_differ([metric.name for metric in self.metrics], "metric")
         if not any(metric.role == "primary" for metric in self.metrics):
             raise PydanticCustomError("primary", "no metric has the role primary")
         if self.state != "DRAFT" and self.starts_at is None:
@@ -166,19 +142,21 @@ class Report(Dated):
 
     @model_validator(mode="after")
     def _says_nothing_twice(self) -> "Report":
-        _all_differ(self.metrics, "metric")
-        _all_differ(self.formats, "format")
+        all_differ(self.metrics, "metric")
+        all_differ(self.formats, "format")
         return self
 
 
-def _instant(value: dt.datetime | None) -> dt.datetime | None:
+def instant(value: dt.datetime | None) -> dt.datetime | None:
+    """Return the instant; one without a zone could be any of many."""
     if value is not None and value.tzinfo is None:
         message = "an instant without zone; allowed: 2026-01-31T00:00:00Z"
         raise PydanticCustomError("instant", message)
     return value
 
 
-def _all_differ(names: Sequence[str], thing: str) -> None:
+def all_differ(names: Sequence[str], thing: str) -> None:
+    """Refuse a name that stands twice."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         message = "{thing} named twice: {names}"

@@ -12,7 +12,8 @@ from orchestration.registry.documents import Document, read_document
 from orchestration.registry.engagement import Engagement
 from orchestration.registry.entries import Entry, Registry
 from orchestration.registry.explaining import explain
-from orchestration.registry.kinds import Experiment, Funnel, Metric, Report, Segment
+from orchestration.registry.funnels import Funnel
+from orchestration.registry.kinds import Experiment, Metric, Report, Segment
 from orchestration.registry.policies import Consent, Defaults, Retention
 from orchestration.registry.predicates import NAME_PATTERN
 from orchestration.registry.problems import Problem, RegistryError

@@ -82,7 +82,7 @@ def test_everything_wrong_is_said_at_once(tmp_path):
     assert [line.split("; allowed: ")[0] for line in found] == [
         "consent.yml:1: is missing",
         "funels/x.yml:1: nothing reads this file",
-        "funnels/booking.yml:2: window: is not known here",
+        "funnels/booking.yml:2: window: is not text",
         "funnels/booking.yml:4: steps[0].name: is not a name",
         "metrics.yml:1: sessions.description: is missing",
         "metrics.yml:1: sessions.owner: is missing",
@@ -99,15 +99,16 @@ def test_a_problem_says_what_is_allowed(tmp_path):
         tmp_path,
         funnels__booking="""
             title: Booking
-            window: 14
+            window: a fortnight
             unit: people
             steps: []
             """,
     )
     assert found == [
-        "funnels/booking.yml:2: window: is not known here; allowed: valid_from, title, "
-        "description, unit, ordering, counting, window_hours, steps",
-        "funnels/booking.yml:3: unit: is not one of the words; allowed: person",
+        "funnels/booking.yml:2: window: not a length of time up to 366 days; "
+        "allowed: 30 seconds, 5 minutes, 2 hours, 14 days, 1 week",
+        "funnels/booking.yml:3: unit: is not one of the words; "
+        "allowed: person, session, account",
         "funnels/booking.yml:4: steps: list should have at least 2 items after "
         "validation, not 0",
     ]

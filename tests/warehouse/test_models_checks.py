@@ -45,7 +45,7 @@ FAULTS = {
 @pytest.fixture
 def built(database, connection):
     """A warehouse with two sessions and one funnel, built and checked in a build."""
-    body = {"window_hours": 48, "steps": [{"name": "see"}, {"name": "act"}]}
+    body = {"window": "48 hours", "steps": [{"name": "see"}, {"name": "act"}]}
     predicates = ["\"event_name\" = 'page_view'", "\"event_name\" = 'click'"]
     define(connection, "funnel", "buy", body, predicates)
     load(

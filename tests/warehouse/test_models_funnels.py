@@ -27,7 +27,7 @@ def define_funnel(connection, steps=STEPS):
         "unit": "person",
         "ordering": "ordered",
         "counting": "uniques",
-        "window_hours": 48,
+        "window": "48 hours",
         "steps": [{"name": f"step_{index}"} for index in range(len(steps))],
     }
     predicates = [f"\"event_name\" = '{step}'" for step in steps]

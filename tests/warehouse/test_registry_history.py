@@ -216,7 +216,6 @@ def test_the_views_say_what_the_files_say(connection, tmp_path):
         ),
     ]
     for view, expected in {
-        "funnels": ("booking", 1, "Booking", "person", "ordered", "uniques", 336, 2),
         "experiment_arms": ("button", 1, "control", True, 1),
         "experiment_metrics": (
             "button",

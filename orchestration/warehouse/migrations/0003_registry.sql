@@ -93,7 +93,9 @@ inner join registry.in_force as definition using (kind, id, version)
 where compiled.registry_version <= (select registry.version_in_force())
 order by kind, id, part, compiled.registry_version desc;
 
--- One row per funnel. Windows are hours: n x 24 h, never calendar days.
+-- One row per funnel. Windows are seconds: n x 24 h, never calendar days. Of what else a
+-- funnel has, in parts: 101 and on exclusions, 200 the noise of its scope, 301 and on what it
+-- holds constant, 400 its account, 500 its breakdown, 600 what every event must meet.
 create view registry.funnels as
 select
     id as funnel_id,
@@ -102,10 +104,39 @@ select
     body ->> 'unit' as unit,
     body ->> 'ordering' as ordering,
     body ->> 'counting' as counting,
-    (body ->> 'window_hours')::integer as window_hours,
+    body ->> 'reentry' as reentry,
+    body ->> 'scope' as scope,
+    extract(epoch from (body ->> 'window')::interval)::bigint as window_seconds,
+    extract(epoch from (body ->> 'simultaneous_within')::interval)::bigint
+        as simultaneous_seconds,
+    (body -> 'entries' ->> 'from')::timestamptz as entries_from,
+    (body -> 'entries' ->> 'to')::timestamptz as entries_to,
+    (body ->> 'clip_conversions')::boolean as is_clipped,
+    (body ->> 'time_bins')::integer as time_bin_count,
+    body -> 'breakdown' ->> 'trait' as breakdown_trait,
+    body -> 'breakdown' ->> 'at' as breakdown_at,
+    body -> 'breakdown' ->> 'at_step' as breakdown_step,
+    (body -> 'breakdown' ->> 'top')::integer as breakdown_top,
     jsonb_array_length(body -> 'steps') as step_count
 from registry.in_force
 where kind = 'funnel';
+
+-- One row per funnel and part that became SQL, with what every event must meet added to
+-- its predicates. They speak of the columns of raw.events.
+create view registry.funnel_parts as
+select
+    parts.id as funnel_id,
+    parts.part,
+    parts.part < 300 as is_predicate,
+    case
+        when parts.part < 300 and filters.sql is not null
+            then '(' || parts.sql || ') and (' || filters.sql || ')'
+        else parts.sql
+    end as sql
+from registry.compiled_in_force as parts
+left join registry.compiled_in_force as filters
+    on filters.kind = 'funnel' and filters.id = parts.id and filters.part = 600
+where parts.kind = 'funnel' and parts.part <> 600;
 
 -- One row per funnel and step, from 1. predicate_sql speaks of the columns of raw.events.
 create view registry.funnel_steps as
@@ -114,15 +145,41 @@ select
     definition.version,
     step.step_index::integer as step_index,
     step.body ->> 'name' as step_name,
-    compiled.sql as predicate_sql
+    coalesce((step.body ->> 'optional')::boolean, false) as is_optional,
+    coalesce((step.body ->> 'anchored')::boolean, false) as is_anchored,
+    extract(epoch from (step.body ->> 'within')::interval)::bigint as within_seconds,
+    parts.sql as predicate_sql
 from registry.in_force as definition
 cross join lateral jsonb_array_elements(definition.body -> 'steps')
 with ordinality as step (body, step_index)
-inner join registry.compiled_in_force as compiled
+inner join registry.funnel_parts as parts
+    on parts.funnel_id = definition.id and parts.part = step.step_index
+where definition.kind = 'funnel';
+
+-- One row per funnel and exclusion; between which steps, by their index.
+create view registry.funnel_exclusions as
+select
+    definition.id as funnel_id,
+    exclusion.exclusion_index::integer as exclusion_index,
+    after_step.step_index as after_step_index,
+    before_step.step_index as before_step_index,
+    exclusion.body ->> 'effect' as effect,
+    parts.sql as predicate_sql
+from registry.in_force as definition
+cross join lateral jsonb_array_elements(definition.body -> 'exclusions')
+with ordinality as exclusion (body, exclusion_index)
+inner join registry.funnel_steps as after_step
     on
-        compiled.kind = definition.kind
-        and compiled.id = definition.id
-        and compiled.part = step.step_index
+        after_step.funnel_id = definition.id
+        and after_step.step_name = exclusion.body ->> 'after'
+inner join registry.funnel_steps as before_step
+    on
+        before_step.funnel_id = definition.id
+        and before_step.step_name = exclusion.body ->> 'before'
+inner join registry.funnel_parts as parts
+    on
+        parts.funnel_id = definition.id
+        and parts.part = 100 + exclusion.exclusion_index
 where definition.kind = 'funnel';
 
 -- One row per segment. predicate_sql speaks of the columns of the segments' facts.

@@ -25,7 +25,7 @@ matched as (
         owned.*,
         funnels.funnel_id,
         owned.part as step_index,
-        funnels.window_hours
+        funnels.window_seconds
     from owned
     inner join {{ source('registry', 'funnels') }} as funnels
         on owned.id = funnels.funnel_id
@@ -72,6 +72,6 @@ select
     entered_at,
     cardinality(positions) as deepest_step,
     reached_at,
-    last_entered_at + make_interval(hours => window_hours) as window_ends_at
+    last_entered_at + make_interval(secs => window_seconds) as window_ends_at
 from best
 where {{ changed_days('entered_on', parents, window_days) }}
