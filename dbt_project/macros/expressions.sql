@@ -23,3 +23,16 @@
         32
     )
 {%- endmacro %}
+
+{# An endpoint as a template: like requests count as one, and an index holds no long key. #}
+{% macro endpoint_template(endpoint) -%}
+    left(
+        regexp_replace(
+            split_part({{ endpoint }}, '?', 1),
+            '/([0-9]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?=/|$)',
+            '/:id',
+            'g'
+        ),
+        500
+    )
+{%- endmacro %}

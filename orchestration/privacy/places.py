@@ -54,11 +54,11 @@ def read_places(manifest: Mapping[str, Any] | None = None) -> dict[str, Place]:
             name: column["meta"].get("pii") or column["config"]["meta"]["pii"]
             for name, column in node["columns"].items()
         }
-        schemas = [node["schema"]]
-        if node["config"].get("meta", {}).get("published"):
-            schemas.append(_PUBLISHED)
-        for schema in schemas:
-            name = f"{schema}.{node['name']}"
+        names = [f"{node['schema']}.{node['name']}"]
+        published = node["config"].get("meta", {}).get("published")
+        if published:
+            names.append(f"{_PUBLISHED}.{published.get('name', node['name'])}")
+        for name in names:
             places[name] = Place(name=name, columns=columns)
     return places
 

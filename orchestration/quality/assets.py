@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.quality.checks import GATES
 from orchestration.quality.published_tables import PublishedTable, published_tables
+from orchestration.quality.published_views import published_views
 from orchestration.quality.publishing import Publication, Terms, publish
 from orchestration.quality.verdicts import unproven
 from orchestration.resources import OWNERS, Warehouse, small_table
@@ -24,6 +25,7 @@ RESULTS = PublishedTable(
     ),
 )
 TABLES = [*published_tables(MANIFEST), RESULTS, *segments.TABLES]
+VIEWS = published_views()
 
 
 def publish_now(warehouse: Warehouse, *, is_closing: bool = False) -> Publication:
@@ -43,7 +45,7 @@ def publish_now(warehouse: Warehouse, *, is_closing: bool = False) -> Publicatio
             is_closing=is_closing,
         )
         connection.commit()
-        publication = publish(connection, tables=TABLES, terms=terms)
+        publication = publish(connection, tables=TABLES, terms=terms, views=VIEWS)
     if publication.is_held:
         raise dg.Failure(description=publication.text(), allow_retries=False)
     return publication
@@ -59,6 +61,18 @@ tables = [
         description=table.description,
     )
     for table in TABLES
+]
+
+views = [
+    dg.AssetSpec(
+        ["published", view.name],
+        group_name="published",
+        kinds={"postgres"},
+        owners=OWNERS,
+        deps=view.parents,
+        description=view.description,
+    )
+    for view in VIEWS
 ]
 
 

@@ -71,7 +71,7 @@ def find_stale_days(
             "and changed.build_id <= {up_to_build})"
         ).format(
             day=_day(table),
-            model=sql.Literal(table.name),
+            model=sql.Literal(table.made_name),
             after_build=sql.Literal(scope.after_build),
             up_to_build=sql.Literal(scope.up_to_build),
         )

@@ -199,7 +199,8 @@ def names(columns: Sequence[str], table: str = "") -> sql.Composable:
 def _declared(node: Mapping[str, Any]) -> PublishedTable:
     published = node["config"]["meta"]["published"]
     table = PublishedTable(
-        name=node["name"],
+        name=published.get("name", node["name"]),
+        made_as=node["name"],
         schema=node["schema"],
         key=tuple(published.get("key") or ()),
         day=published.get("day"),

@@ -34,6 +34,7 @@ from orchestration.quality.published_tables import (
     create_table,
     extend_table,
 )
+from orchestration.quality.published_views import PublishedView, ensure_views
 from orchestration.quality.restatements import record_restatements
 from orchestration.warehouse.stages import begin_stage, end_stage
 
@@ -109,8 +110,14 @@ def publish(
     *,
     tables: Sequence[PublishedTable],
     terms: Terms,
+    views: Sequence[PublishedView] = (),
 ) -> Publication:
     """Publish what the last build made, in one transaction, or hold it back.
+
+    Parameters
+    ----------
+    views : sequence of PublishedView
+        Views over the tables, made where they are new or changed.
 
     Raises
     ------
@@ -138,6 +145,7 @@ def publish(
         publication = _publish(
             connection, tables=tables, terms=terms, run=_Run(build_id, extended)
         )
+        ensure_views(connection, views)
         end_stage(connection, stage_id, row_count=publication.row_count)
         return publication
 
@@ -225,7 +233,7 @@ def _publish(
             scope=Scope(
                 after_build=after_build,
                 up_to_build=run.build_id,
-                is_whole=not table.is_incremental or table.name in refreshed,
+                is_whole=not table.is_incremental or table.made_name in refreshed,
             ),
             publication_id=publication_id,
             run=run,

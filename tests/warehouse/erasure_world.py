@@ -126,8 +126,8 @@ def made_world(
 ) -> Iterator[ErasureWorld]:
     """Yield a world that is simulated, loaded, built and published."""
     with ExitStack() as stack:
-        url = stack.enter_context(_database(server_url, template))
-        app_url = stack.enter_context(_database(server_url, "template1"))
+        url = stack.enter_context(fresh_database(server_url, template))
+        app_url = stack.enter_context(fresh_database(server_url, "template1"))
         made = ErasureWorld(url, app_url, folder / "home")
         made.simulate(folder / "truth", world)
         made.bring_up()
@@ -140,12 +140,12 @@ def copied_world(
 ) -> Iterator[ErasureWorld]:
     """Yield a copy of a world, which may be spoiled; the app is the same."""
     shutil.copytree(made.home, folder / "home")
-    with _database(server_url, made.url.split("?")[0].rpartition("/")[2]) as url:
+    with fresh_database(server_url, made.url.split("?")[0].rpartition("/")[2]) as url:
         yield ErasureWorld(url, made.app_url, folder / "home")
 
 
 @contextmanager
-def _database(server_url: str, template: str) -> Iterator[str]:
+def fresh_database(server_url: str, template: str) -> Iterator[str]:
     name = f"daybook_test_{uuid.uuid4().hex[:12]}"
     with connect(server_url, application_name="tests", autocommit=True) as server:
         server.execute(

@@ -42,6 +42,13 @@ class Event:
     page_path: str | None = None
     occasion_id: str | None = None
     listing_id: str | None = None
+    utm_campaign: str | None = None
+    duration_ms: int | None = None
+    status_code: int | None = None
+    device_class: str | None = None
+    browser_family: str | None = None
+    browser_major: str | None = None
+    ip_truncated: str | None = None
     value_minor: int | None = None
     currency: str | None = None
     is_interactive: bool = True

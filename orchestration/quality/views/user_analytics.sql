@@ -1,0 +1,30 @@
+-- One row per event of a user or visitor, as the collection of the application before us
+-- held them: what happened, where, and what else was said.
+select
+    md5(jsonb_build_array(events.source, events.event_id)::text)::uuid as id,
+    events.user_id,
+    (
+        select sessions.session_id
+        from published_data.sessions as sessions
+        where
+            sessions.device_id = events.device_id
+            and sessions.started_at <= events.occurred_at
+            and sessions.ended_at + interval '30 minutes' >= events.occurred_at
+        order by sessions.started_at desc
+        limit 1
+    ) as session_id,
+    events.event_name as event_type,
+    events.page_url,
+    events.properties as metadata,
+    events.occurred_at as created_at
+from raw.events as events
+left join published_data.event_exceptions as exceptions
+    on
+        events.occurred_on = exceptions.occurred_on
+        and events.source = exceptions.source
+        and events.event_id = exceptions.event_id
+where
+    events.is_interactive
+    and exceptions.counted_class is distinct from 'double_view'
+    and 'analytics' = any(events.purposes)
+    and not (events.is_bot or events.is_internal or events.is_test)
