@@ -11,3 +11,30 @@
         and properties -> 'scroll_depth'
         = to_jsonb({{ engagement_rule('hover_scroll_depth') }})
 {%- endmacro %}
+
+{# The length of a heartbeat's slot in seconds and its number since 1970; null for other
+   events. Two heartbeats of one slot are equal. #}
+{% macro heartbeat_slot() -%}
+    case
+        when event_name = 'heartbeat' then (
+            select array[slots.seconds, floor(extract(epoch from occurred_at) / slots.seconds)]
+            from (
+                select
+                    case
+                        when jsonb_typeof(properties -> 'slot_seconds') = 'number'
+                            then (properties -> 'slot_seconds')::numeric
+                        else {{ engagement_rule('heartbeat_seconds') }}::numeric
+                    end as seconds
+            ) as slots
+            where slots.seconds > 0
+        )
+    end
+{%- endmacro %}
+
+{# Engaged time of the distinct slots with a heartbeat; null without any. #}
+{% macro engaged_seconds(slots) -%}
+    (
+        select sum({{ slots }}[listed.position][1])
+        from generate_subscripts({{ slots }}, 1) as listed (position)
+    ) + {{ engagement_rule('minimum_visit_seconds') }}
+{%- endmacro %}

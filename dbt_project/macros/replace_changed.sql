@@ -13,9 +13,10 @@
         where
             {{ replaced_scope() }}
             and not exists ({{ same_row(fresh, 'old_rows', columns) }})
-        returning {{ day_column() }} as day
+        returning {{ day_column() }} as day{{ replaced_keys() }}
     )
 
+    {{ log_replaced_keys('removed', fresh) }}
     {{ record_changed('removed') }};
 
     with added as (
@@ -28,6 +29,19 @@
 
     {{ record_changed('added') }}
 {% endmacro %}
+
+{# Columns by which a model logs the keys that it replaced, if it does. #}
+{% macro replaced_keys() -%}
+    {%- if 'session_changes' == config.require('meta').get('logs') -%}
+        , {{ session_key_columns() | join(', ') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro log_replaced_keys(removed, fresh) -%}
+    {%- if replaced_keys() and build_id() > 0 -%}
+        {{ log_session_changes(removed, fresh) }}
+    {%- endif -%}
+{%- endmacro %}
 
 {% macro same_row(relation, other, columns) -%}
     {%- set ours = [] -%}

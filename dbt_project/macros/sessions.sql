@@ -20,6 +20,7 @@
         'device_id', 'user_id', 'source', 'source_sequence', 'event_id', 'event_name',
         'occurred_on', 'occurred_at', 'client_session_id', 'page_path',
         'is_interactive', 'is_excluded', 'exclusion',
+        heartbeat_slot() ~ ' as heartbeat_slot',
     ]) }}
 {%- endmacro %}
 

@@ -55,11 +55,11 @@ def published_views(folder: Path = _FOLDER) -> list[PublishedView]:
     views = {path.stem: _read(path) for path in sorted(folder.glob("*.sql"))}
     order = TopologicalSorter(
         {
-            name: [other for _, other in view.reads if other in views]
+            name: [other for schema, other in view.reads if schema == "published"]
             for name, view in views.items()
         }
     )
-    return [views[name] for name in order.static_order()]
+    return [views[name] for name in order.static_order() if name in views]
 
 
 def ensure_views(

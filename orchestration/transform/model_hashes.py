@@ -30,7 +30,7 @@ _SETTINGS = (
     "pre-hook",
     "post-hook",
 )
-_META = ("rebuild", "parents", "spread", "day", "purpose")
+_META = ("rebuild", "parents", "spread", "day", "purpose", "logs")
 
 
 @dataclass(frozen=True)

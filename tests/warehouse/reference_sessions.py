@@ -118,7 +118,20 @@ def session_row(session: Session, doubles: Set[int]) -> dict[str, object]:
         "is_single_page_bounce": len(views) == 1 and len(interactive) == 1,
         "client_session_id": min(clients, default=None),
         "client_session_count": len(clients),
+        "engaged_seconds": engaged_seconds(session.events),
     }
+
+
+def engaged_seconds(
+    events: Sequence[Event], *, length: int = 10, minimum: int = 5
+) -> int | None:
+    """Measure engaged time by the heartbeats' slots; none without a heartbeat."""
+    slots = set()
+    for event in events:
+        if event.event_name == "heartbeat":
+            seconds = event.properties.get("slot_seconds", length)
+            slots.add((seconds, int(event.occurred_at.timestamp()) // seconds))
+    return sum(seconds for seconds, _ in slots) + minimum if slots else None
 
 
 def person_day_rows(events: Sequence[Event]) -> dict[tuple[date, str], dict[str, Any]]:

@@ -20,6 +20,13 @@ FAULTS = {
     "person_days__parts_fit_in_the_whole": (
         "update marts.person_days set view_count = event_count + 1"
     ),
+    "activity_buckets__keep_every_counted_event": (
+        "update marts.activity_buckets set event_count = event_count + 1"
+    ),
+    "endpoint_buckets__parts_fit_in_the_whole": (
+        "insert into marts.endpoint_buckets values "
+        "('2026-03-01', '2026-03-01', '/api', 1, 1, 1, 1, 1)"
+    ),
     "metrics_daily__rates_are_fractions": (
         "update marts.metrics_daily set value = 1.01 where metric_id = 'error_rate'"
     ),

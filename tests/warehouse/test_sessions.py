@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.warehouse.definitions import define
 from tests.warehouse.histories import (
     Event,
     at,
@@ -14,6 +15,7 @@ from tests.warehouse.histories import (
     shuffled_batches,
     table_rows,
 )
+from tests.warehouse.reference_engagement import RULES
 from tests.warehouse.reference_sessions import (
     person_day_rows,
     session_rows,
@@ -29,7 +31,9 @@ NAMES = (
     "error_occurred",
     "chat_started",
     "notification_sent",
+    "heartbeat",
 )
+BACKGROUND = ("notification_sent", "heartbeat")
 # Gaps at, around and far beyond both limits, ties included.
 GAPS = (0, 0, 1, 9, 10, 60, 600, 1799, 1800, 1801, 3600, 40_000, 90_000)
 
@@ -60,7 +64,8 @@ def history(chance, *, devices=4, events=40, mixed=False):
                     client_session_id=chance.choice([None, "c1", "c2"]),
                     page_url=chance.choice([None, "https://a.example/"]),
                     page_path=f"/{chance.randrange(3)}",
-                    is_interactive=name != "notification_sent",
+                    is_interactive=name not in BACKGROUND,
+                    properties=chance.choice([{}, {"slot_seconds": 30}]),
                     is_bot=chance.random() < 0.3 if mixed else bot,
                 )
             )
@@ -108,14 +113,17 @@ def test_incremental_builds_equal_brute_force_and_a_full_refresh(
     seed, database, connection
 ):
     chance = random.Random(seed)
+    define(connection, "engagement", "engagement", RULES, ())
     events = history(chance)
-    arrived = []
+    arrived, known = [], set()
     for batch in shuffled_batches(events, count=3, chance=chance):
         load(connection, batch)
         build(connection, url=database, select=MODELS)
         arrived += batch
         assert_sessions_match(connection, arrived)
         assert_person_days_match(connection, arrived)
+        known |= session_ids(arrived)
+        assert_every_key_leads_to_a_session(connection, known, arrived)
 
     gone = chance.sample(events, k=len(events) // 10)
     remove(connection, gone)
@@ -128,7 +136,56 @@ def test_incremental_builds_equal_brute_force_and_a_full_refresh(
     assert [table_rows(connection, table) for table in TABLES] == incremental
 
 
+def session_ids(events):
+    return {row["session_id"] for row in session_rows(events)}
+
+
+def assert_every_key_leads_to_a_session(connection, known, events):
+    """Follow the log from every key there ever was, while nothing is removed."""
+    with connection.transaction():
+        log = connection.execute(
+            "select old_session_id, new_session_id from ops.session_changes"
+        ).fetchall()
+    current = session_ids(events)
+    reached, led = set(), current
+    while led - reached:
+        reached |= led
+        led = {old for old, new in log if new in reached}
+    assert known <= reached
+
+
+def logged(connection):
+    with connection.transaction():
+        return connection.execute(
+            "select reason, old_started_at, new_started_at "
+            "from ops.session_changes order by old_started_at, new_started_at"
+        ).fetchall()
+
+
+def test_late_events_that_replace_a_session_are_logged_with_why(database, connection):
+    first = [Event("a", at()), Event("b", at(minutes=50)), Event("c", at(hours=5))]
+    load(connection, first)
+    build(connection, url=database, select=["+sessions"])
+    assert logged(connection) == []
+    # Between the first two, and before the third.
+    bridge = [Event("d", at(minutes=25)), Event("e", at(hours=4, minutes=50))]
+    load(connection, bridge)
+    build(connection, url=database, select=["+sessions"])
+    assert logged(connection) == [
+        ("merged", at(minutes=50), at()),
+        ("extended earlier", at(hours=5), at(hours=4, minutes=50)),
+    ]
+    # Without the bridge they part again, and what led to the early one leads nowhere.
+    remove(connection, [*bridge, first[2]])
+    build(connection, url=database, select=["+sessions"])
+    assert logged(connection) == [
+        ("split", at(), at(minutes=50)),
+        ("merged", at(minutes=50), at()),
+    ]
+
+
 def test_excluded_events_neither_open_nor_extend_a_session(database, connection):
+    define(connection, "engagement", "engagement", RULES, ())
     events = history(random.Random(11), mixed=True)
     load(connection, events)
     build(connection, url=database, select=["+sessions"])

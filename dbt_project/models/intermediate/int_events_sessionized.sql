@@ -38,6 +38,8 @@ measured as (
         count(*) filter (where event_name = 'chat_started') as chat_count,
         count(distinct client_session_id) as client_session_count,
         min(client_session_id collate "C") as client_session_id,
+        array_agg(distinct heartbeat_slot) filter (where heartbeat_slot is not null)
+            as heartbeat_slots,
         {{ in_order('source', 'is_interactive') }} as sources,
         {{ in_order('event_id', 'is_interactive') }} as event_ids,
         {{ in_order('user_id', 'user_id is not null') }} as user_ids,
@@ -63,6 +65,7 @@ select
     conversion_count,
     error_count,
     chat_count,
+    ({{ engaged_seconds('heartbeat_slots') }})::numeric(12, 3) as engaged_seconds,
     page_paths[1] as entry_page_path,
     page_paths[cardinality(page_paths)] as exit_page_path,
     client_session_id,

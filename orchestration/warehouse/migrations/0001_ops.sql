@@ -162,6 +162,24 @@ create table ops.changed (
     primary key (build_id, model, day)
 );
 
+-- Keys of sessions that a build replaced, and the session that has their events now: a late
+-- row merged two, moved a start, or moved the cut of a long chain; a removed row split one or
+-- shortened it. Rows whose session is gone without another go with it.
+create table ops.session_changes (
+    build_id bigint not null,
+    old_session_id text not null,
+    new_session_id text not null,
+    reason text not null check (
+        reason in ('merged', 'split', 'extended earlier', 'shortened')
+    ),
+    old_started_at timestamptz not null,
+    new_started_at timestamptz not null,
+    changed_at timestamptz not null default clock_timestamp(),
+    primary key (old_session_id, new_session_id, build_id)
+);
+
+create index session_changes_by_new on ops.session_changes (new_session_id);
+
 create table ops.models (
     model text primary key,
     -- Of the model alone, and of the model with everything above it.

@@ -33,6 +33,7 @@ select
     conversion_count,
     error_count,
     chat_count,
+    engaged_seconds,
     entry_page_path,
     exit_page_path,
     ended_at - started_at >= interval '10 seconds'
@@ -40,5 +41,9 @@ select
     or conversion_count >= 1 as is_engaged,
     view_count = 1 and interactive_event_count = 1 as is_single_page_bounce,
     client_session_id,
-    client_session_count
+    client_session_count,
+    client_session_count > 1
+    or count(client_session_id) over (
+        partition by started_on, device_id, client_session_id
+    ) > 1 as is_client_disagreeing
 from sessionized

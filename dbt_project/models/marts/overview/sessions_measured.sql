@@ -2,19 +2,6 @@
 
 with
 
--- One client id in two sessions of a day, or two in one session: the client disagrees.
-compared as (
-
-    select
-        *,
-        client_session_count > 1
-        or count(client_session_id) over (
-            partition by started_on, device_id, client_session_id
-        ) > 1 as is_client_disagreeing
-    from {{ ref('sessions') }}
-
-),
-
 counted as (
 
     select
@@ -27,7 +14,7 @@ counted as (
         sum(duration_seconds) as duration_seconds,
         count(*) filter (where client_session_count > 0) as client_count,
         count(*) filter (where is_client_disagreeing) as disagreeing_count
-    from compared
+    from {{ ref('sessions') }}
     group by started_on
 
 )
