@@ -38,3 +38,14 @@
         from generate_subscripts({{ slots }}, 1) as listed (position)
     ) + {{ engagement_rule('minimum_visit_seconds') }}
 {%- endmacro %}
+
+{# What a person did, in the words of the weights: an event's name, what was done to an
+   occasion, or the class that a rule gave the event. #}
+{% macro activity_name() -%}
+    case
+        when counted_class in ('double_view', 'impression') then counted_class
+        when event_name = 'interaction'
+            then 'interaction.' || coalesce(properties ->> 'interaction_type', '')
+        else event_name
+    end
+{%- endmacro %}

@@ -28,7 +28,8 @@ def known_to(tree):
     texts_of_ours = [text for _, text in texts(tree, "orchestration/", ".sql", ".py")]
     marts = [
         f"published.{path.stem}"
-        for _, path in tree.under("dbt_project/models/marts/", ".sql")
+        for folder in ("dbt_project/models/marts/", "orchestration/quality/views/")
+        for _, path in tree.under(folder, ".sql")
     ]
     return "\n".join([*texts_of_ours, *marts])
 

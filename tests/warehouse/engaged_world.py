@@ -23,9 +23,20 @@ MODELS = (
     "+sessions",
     "+activity_buckets",
     "+endpoint_buckets",
+    "+person_events_daily",
+    "+person_sessions_daily",
 )
-PUBLISHED = {"sessions", "activity_buckets", "endpoint_buckets", "event_exceptions"}
+PUBLISHED = {
+    "sessions",
+    "activity_buckets",
+    "endpoint_buckets",
+    "event_exceptions",
+    "person_events_daily",
+    "person_sessions_daily",
+}
 
+# Of the occasions that events name, those that the app knows.
+OCCASIONS = ("o1", "o2", "o3")
 CARD = {"interaction_type": "view", "duration_seconds": 30, "scroll_depth": 50}
 LIKE = {"interaction_type": "like"}
 
@@ -182,6 +193,13 @@ def engaged_world(url: str) -> Iterator[EngagedWorld]:
         events = history(random.Random(3))
         load(connection, events)
         point_dbt_at(url)
+        connection.execute(
+            "insert into raw.app_occasions "
+            "(occasion_id, starts_at, created_at, row_hash, valid_from, load_id) "
+            "select name, %(at)s, %(at)s, '', %(at)s, 1 "
+            "from unnest(%(names)s::text[]) as name",
+            {"at": at(), "names": list(OCCASIONS)},
+        )
         connection.execute(
             "insert into ops.watermarks (source, data_complete_through, rule) "
             "values ('web', %s, 'calendar')",

@@ -4,14 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from tests.warehouse.histories import Event
-from tests.warehouse.reference_sessions import double_views
+from tests.warehouse.reference_sessions import (
+    double_views,
+    find_sessions,
+    hashed_key,
+    owner_by_event,
+)
 
 RULES = {
     "heartbeat": {"slot_seconds": 10, "minimum_visit_seconds": 5},
     "hover": {"duration_seconds": 30.0, "scroll_depth": 50.0},
     "score": {
         "half_life_days": 7.0,
-        "weights": {"page_view": 1.0, "interaction.like": 3.0, "impression": 0.0},
+        "weights": {
+            "page_view": 1.0,
+            "interaction.like": 2.5,
+            "conversion": 10.0,
+            "impression": 0.0,
+        },
     },
 }
 MOMENT = timedelta(seconds=1)
@@ -35,6 +45,45 @@ def counted_class(event: Event, classes: Mapping[int, str]) -> str:
     """Return the class in which an event counts."""
     usual = "interaction" if event.is_interactive else "background"
     return classes.get(id(event)) or CLASSES.get(event.event_name, usual)
+
+
+def activity(event: Event, classes: Mapping[int, str]) -> str:
+    """Return what was done, in the words of the weights."""
+    if id(event) in classes:
+        return classes[id(event)]
+    if event.event_name == "interaction":
+        return f"interaction.{event.properties['interaction_type']}"
+    return event.event_name
+
+
+def events_by_person(events: Sequence[Event]) -> dict[str, list[Event]]:
+    """Return the counted events of every person."""
+    owners = owner_by_event(events)
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        owner = event.user_id or owners.get(event.event_id)
+        if event.is_excluded or (owner is None and event.device_id is None):
+            continue
+        found.setdefault(_person(owner, event.device_id), []).append(event)
+    return found
+
+
+def seconds_by_person(events: Sequence[Event]) -> dict[str, list[float]]:
+    """Return how long every session of every person lasted."""
+    owners = owner_by_event(events)
+    found: dict[str, list[float]] = {}
+    for session in find_sessions(events):
+        if not session.is_excluded:
+            users = [item.user_id for item in session.events if item.user_id]
+            owner = users[0] if users else owners.get(session.interactive[0].event_id)
+            seconds = (session.ended_at - session.started_at).total_seconds()
+            person = _person(owner, session.device_id)
+            found.setdefault(person, []).append(seconds)
+    return found
+
+
+def _person(owner: str | None, device_id: str | None) -> str:
+    return hashed_key("user", owner) if owner else hashed_key("device", device_id)
 
 
 def _is_impression(event: Event, events: Iterable[Event]) -> bool:

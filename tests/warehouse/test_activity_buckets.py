@@ -17,8 +17,18 @@ from tests.warehouse.histories import (
 )
 from tests.warehouse.reference_engagement import RULES, counted_class, exceptions
 
-MODELS = ("+activity_buckets", "+person_days")
-TABLES = ("intermediate.int_events_reclassed", "marts.activity_buckets")
+MODELS = (
+    "+activity_buckets",
+    "+person_days",
+    "+person_events_daily",
+    "+person_sessions_daily",
+)
+TABLES = (
+    "intermediate.int_events_reclassed",
+    "marts.activity_buckets",
+    "marts.person_events_daily",
+    "marts.person_sessions_daily",
+)
 CARD = {"interaction_type": "view", "duration_seconds": 30, "scroll_depth": 50.0}
 LOOK = {"interaction_type": "view", "duration_seconds": 31, "scroll_depth": 50}
 LIKE = {"interaction_type": "like"}

@@ -27,6 +27,12 @@ FAULTS = {
         "insert into marts.endpoint_buckets values "
         "('2026-03-01', '2026-03-01', '/api', 1, 1, 1, 1, 1)"
     ),
+    "person_events_daily__keep_every_event_of_a_person": (
+        "delete from marts.person_events_daily where activity = 'click'"
+    ),
+    "person_sessions_daily__keep_every_session": (
+        "update marts.person_sessions_daily set session_count = session_count + 1"
+    ),
     "metrics_daily__rates_are_fractions": (
         "update marts.metrics_daily set value = 1.01 where metric_id = 'error_rate'"
     ),
@@ -94,6 +100,6 @@ def test_inside_a_build_tests_look_at_the_days_it_changed(built, connection):
     connection.commit()
     load(connection, [Event("d", at(days=3))])
     build_id, days = begin_build(connection)
-    run_dbt(
-        built, build_id=build_id, days=days, command="build", select=["+person_days"]
-    )
+    # With whom person_days is compared.
+    select = ["+person_days", "+person_events_daily"]
+    run_dbt(built, build_id=build_id, days=days, command="build", select=select)

@@ -55,6 +55,8 @@ def test_models_that_read_events_scan_only_claimed_partitions(database, connecti
         "int_events_matched",
         "person_days",
         "activity_buckets",
+        "endpoint_buckets",
+        "person_events_daily",
     }
     assert {day for partitions in read.values() for day in partitions} == {"20260307"}
 

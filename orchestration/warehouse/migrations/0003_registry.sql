@@ -56,9 +56,10 @@ create trigger compiled_is_append_only
 before update or delete or truncate on registry.compiled
 for each statement execute function registry.refuse_change();
 
--- A running build keeps the version it pinned; everybody else sees the newest.
+-- A running build keeps the version it pinned; everybody else sees the newest. Readers of views
+-- over the registry call it too, and may not look into ops themselves.
 create function registry.version_in_force() returns bigint
-language sql stable as $$
+language sql stable security definer set search_path = '' as $$
     select coalesce(
         (
             select builds.registry_version
