@@ -7,12 +7,13 @@
     } -%}
     {%- for relation, (user_id, instant) in actions.items() %}
     select
-        {{ reporting_day(instant) }} as day,
-        {{ person_key(user_id, 'null') }} as person_key,
+        {{ reporting_day('acted.' ~ instant) }} as day,
+        coalesce(aliases.person_key, 'user ' || acted.{{ user_id }}) as person_key,
         true as is_interactive,
         'operation' as counted_class
-    from {{ ref(relation) }}
-    where {{ user_id }} is not null
+    from {{ ref(relation) }} as acted
+    {{ joined_aliases('acted.' ~ user_id) }}
+    where acted.{{ user_id }} is not null
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

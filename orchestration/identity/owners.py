@@ -1,8 +1,10 @@
 """Owners: whose the anonymous events of a device are, from the evidence alone."""
 
 from datetime import date
+from typing import LiteralString
 
 import psycopg
+from psycopg import sql
 
 
 def replace_owners(
@@ -10,6 +12,7 @@ def replace_owners(
     *,
     build_id: int,
     timezone: str,
+    mode: str,
     is_full: bool,
 ) -> list[date]:
     """Decide the owners of the devices in `stale_devices` anew.
@@ -24,7 +27,7 @@ def replace_owners(
         )
     connection.execute(_BEFORE)
     connection.execute(_REMOVE)
-    connection.execute(_ADD)
+    connection.execute(sql.SQL(_ADD[mode]).format(runs=sql.SQL(_RUNS)))
     rows = connection.execute(
         _STALE_DAYS, {"build_id": build_id, "timezone": timezone}
     ).fetchall()
@@ -47,27 +50,37 @@ _REMOVE = """
 # A run owns the device from the start of its session, or from just after the run
 # before it when that is later, until the next run begins to own it. A microsecond is
 # the resolution of a timestamp, so nothing lies between.
-_ADD = """
-    insert into identity.device_owners (device_id, valid_from, valid_to, user_id)
+_RUNS = """
     with runs as (
         select
-            device_id,
-            user_id,
-            first_at,
-            run_number,
+            evidence.device_id,
+            coalesce(
+                persons.person_key,
+                evidence.identifier_type || ' ' || evidence.identifier
+            ) as person_key,
+            evidence.first_at,
+            evidence.run_number,
             greatest(
-                session_started_at,
-                lag(last_at) over device + interval '1 microsecond'
+                evidence.session_started_at,
+                lag(evidence.last_at) over device + interval '1 microsecond'
             ) as begins_at
-        from identity.evidence
-        where device_id in (select device_id from stale_devices)
-        window device as (partition by device_id order by first_at, run_number)
+        from identity.evidence as evidence
+        left join identity.persons as persons using (identifier_type, identifier)
+        where evidence.device_id in (select device_id from stale_devices)
+        window device as (
+            partition by evidence.device_id
+            order by evidence.first_at, evidence.run_number
+        )
     ),
+"""
 
+_ADD_TIME_BOUNDED = """
+    insert into identity.device_owners (device_id, valid_from, valid_to, person_key)
+    {runs}
     held as (
         select
             device_id,
-            user_id,
+            person_key,
             tstzrange(
                 begins_at,
                 coalesce(lead(begins_at) over device, 'infinity'),
@@ -80,38 +93,63 @@ _ADD = """
     merged as (
         select
             device_id,
-            user_id,
+            person_key,
             unnest(range_agg(held)) as held
         from held
-        group by device_id, user_id
+        group by device_id, person_key
     )
 
     select
         device_id,
         lower(held),
         upper(held),
-        user_id
+        person_key
     from merged
 """
+
+# For comparison with Snowplow: the latest one has the device for all of history.
+_ADD_LATEST = """
+    insert into identity.device_owners (device_id, valid_from, valid_to, person_key)
+    {runs}
+    latest as (
+        select distinct on (device_id)
+            device_id,
+            person_key
+        from runs
+        order by device_id asc, first_at desc, run_number desc
+    )
+
+    select
+        device_id,
+        '-infinity',
+        'infinity',
+        person_key
+    from latest
+"""
+
+_ADD: dict[str, LiteralString] = {
+    "time_bounded": _ADD_TIME_BOUNDED,
+    "latest_backdated": _ADD_LATEST,
+}
 
 _STALE_DAYS = """
     with before as (
         select
             device_id,
-            user_id,
+            person_key,
             range_agg(tstzrange(valid_from, valid_to, '[)')) as held
         from owners_before
-        group by device_id, user_id
+        group by device_id, person_key
     ),
 
     after as (
         select
             device_id,
-            user_id,
+            person_key,
             range_agg(tstzrange(valid_from, valid_to, '[)')) as held
         from identity.device_owners
         where device_id in (select device_id from stale_devices)
-        group by device_id, user_id
+        group by device_id, person_key
     ),
 
     differences as (
@@ -120,7 +158,7 @@ _STALE_DAYS = """
             (coalesce(before.held, '{}') - coalesce(after.held, '{}'))
             + (coalesce(after.held, '{}') - coalesce(before.held, '{}')) as held
         from before
-        full join after using (device_id, user_id)
+        full join after using (device_id, person_key)
     ),
 
     stale as (

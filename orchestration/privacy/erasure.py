@@ -281,7 +281,11 @@ class Erasure:
         report = run_build(
             self._url,
             project=self._project,
-            request=BuildRequest(run_id="erasure", timezone=self._settings.timezone),
+            request=BuildRequest(
+                run_id="erasure",
+                timezone=self._settings.timezone,
+                pseudonym_key=self._settings.pseudonym_key(),
+            ),
         )
         if not report.succeeded:
             msg = report.text()

@@ -102,6 +102,54 @@ class Retention(Dated):
         return None if days is None else today - dt.timedelta(days=days)
 
 
+class EvidencePriority(Definition):
+    """How strong a kind of evidence is: `app.persons`, or the name of an event."""
+
+    evidence: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.]{0,62}$")]
+    priority: Annotated[int, Field(ge=1, le=9)]
+
+
+class PersonLimits(Definition):
+    """How many identifiers of each type one person may have."""
+
+    user: Annotated[int, Field(ge=1, le=100)] = 1
+    email: Annotated[int, Field(ge=1, le=100)] = 5
+    phone: Annotated[int, Field(ge=1, le=100)] = 5
+    external: Annotated[int, Field(ge=1, le=100)] = 5
+
+
+BlockedValue = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class BlockedValues(Definition):
+    """Values that identify nobody, whatever the type, and by type."""
+
+    any: list[BlockedValue] = Field(default_factory=list)
+    user: list[BlockedValue] = Field(default_factory=list)
+    email: list[BlockedValue] = Field(default_factory=list)
+    phone: list[BlockedValue] = Field(default_factory=list)
+    external: list[BlockedValue] = Field(default_factory=list)
+
+
+class Identity(Dated):
+    """Who is who: what counts as evidence, and how far it goes."""
+
+    mode: Literal["time_bounded", "latest_backdated"] = "time_bounded"
+    experiment_mapping: Literal["strict", "first_touch", "last_touch"] = "first_touch"
+    limits: PersonLimits = PersonLimits()
+    most_neighbours: Annotated[int, Field(ge=10, le=100_000)] = 1000
+    priorities: list[EvidencePriority] = Field(default_factory=list)
+    other_priority: Annotated[int, Field(ge=1, le=9)] = 5
+    blocked: BlockedValues = BlockedValues()
+
+    @model_validator(mode="after")
+    def _evidence_differs(self) -> "Identity":
+        names = [each.evidence for each in self.priorities]
+        if len(set(names)) != len(names):
+            raise PydanticCustomError("repeated", "evidence is named twice")
+        return self
+
+
 class Defaults(Dated):
     """Numbers that many definitions share."""
 

@@ -14,7 +14,7 @@ from orchestration.registry.entries import Entry, Registry
 from orchestration.registry.explaining import explain
 from orchestration.registry.funnels import Funnel
 from orchestration.registry.kinds import Experiment, Metric, Report, Segment
-from orchestration.registry.policies import Consent, Defaults, Retention
+from orchestration.registry.policies import Consent, Defaults, Identity, Retention
 from orchestration.registry.predicates import NAME_PATTERN
 from orchestration.registry.problems import Problem, RegistryError
 
@@ -30,6 +30,7 @@ SINGLE_FILES: dict[str, tuple[str, type[BaseModel]]] = {
     "consent.yml": ("consent", Consent),
     "defaults.yml": ("defaults", Defaults),
     "engagement.yml": ("engagement", Engagement),
+    "identity.yml": ("identity", Identity),
     "retention.yml": ("retention", Retention),
 }
 # One file with many, by id.

@@ -78,6 +78,7 @@ def dbt_models(
     request = Request(
         run_id=context.run.run_id,
         timezone=warehouse.settings.timezone,
+        pseudonym_key=warehouse.settings.pseudonym_key(),
         is_full_selection=not context.is_subset,
         is_wanted_anyway=context.is_subset,
     )

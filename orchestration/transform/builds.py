@@ -9,13 +9,14 @@ The build's own session holds the truth lock from begin to finish.
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 import psycopg
 
-from orchestration.identity.evidence import Prepared, prepare_identity
+from orchestration.identity.changes import Prepared
+from orchestration.identity.prepare import prepare_identity
 from orchestration.transform.claims import claim, settle
 from orchestration.transform.dbt_run import told_of_build
 from orchestration.transform.extents import build_days, write_extents
@@ -53,6 +54,8 @@ class Request:
         Build even when the plan is empty.
     patience : timedelta
         How long to wait for loads and other builds.
+    pseudonym_key : bytes
+        What contact details are hashed with at intake, to know those that are blocked.
     """
 
     run_id: str
@@ -60,6 +63,7 @@ class Request:
     is_full_selection: bool = True
     is_wanted_anyway: bool = False
     patience: timedelta = timedelta(minutes=15)
+    pseudonym_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def begin_build(
         superseded = take_over(connection, build_id=build_id)
         with connection.transaction():
             days, identity = _prepare(
-                connection, build_id=build_id, plan=plan, timezone=request.timezone
+                connection, build_id=build_id, plan=plan, request=request
             )
     except BaseException:
         connection.close()
@@ -213,8 +217,9 @@ def _register(connection: psycopg.Connection, *, request: Request, plan: Plan) -
 
 
 def _prepare(
-    connection: psycopg.Connection, *, build_id: int, plan: Plan, timezone: str
+    connection: psycopg.Connection, *, build_id: int, plan: Plan, request: Request
 ) -> tuple[list[date], Prepared]:
+    timezone = request.timezone
     require_current(connection, build_id=build_id)
     claim(connection, build_id=build_id)
     write_extents(connection, build_id=build_id)
@@ -225,7 +230,8 @@ def _prepare(
         build_id=build_id,
         days=days,
         timezone=timezone,
-        is_full=IDENTITY.model in plan.models,
+        is_full=IDENTITY in plan.models,
+        pseudonym_key=request.pseudonym_key,
     )
     # Again, since a change of owner adds the days it made stale.
     days = build_days(connection, build_id=build_id, timezone=timezone)

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from orchestration.identity.rules import RULE_HASH
+from orchestration.identity.rules import definition_hash, rules_hash
 
 Manifest = Mapping[str, Any]
 
@@ -43,10 +43,12 @@ class Definition:
     parents: tuple[str, ...]
 
 
-# Identity is no dbt model, but is built from nothing like one when its rules change.
-IDENTITY = Definition(
-    model="identity.device_owners", own_hash=RULE_HASH, hash=RULE_HASH, parents=()
-)
+def identity_definition(own_hash: str) -> Definition:
+    """Return what identity is: no dbt model, but built from nothing like one."""
+    return Definition(IDENTITY, own_hash=own_hash, hash=own_hash, parents=())
+
+
+IDENTITY = "identity.device_owners"
 
 
 def model_definitions(
@@ -68,17 +70,19 @@ def model_definitions(
     known: dict[str, Definition] = {}
     for key in _parents_first(nodes):
         known[key] = _definition(nodes[key], manifest, known, source_hashes)
-    definitions = [IDENTITY, *known.values()]
+    rules = source_hashes.get(IDENTITY, definition_hash({}))
+    definitions = [identity_definition(rules), *known.values()]
     return {definition.model: definition for definition in definitions}
 
 
 def source_hashes(connection: psycopg.Connection, manifest: Manifest) -> dict[str, str]:
     """Hash the registry tables and identity rules that the models read."""
-    hashes = {}
+    rules = rules_hash(connection)
+    hashes = {IDENTITY: rules}
     for source in manifest["sources"].values():
         name = f"{source['schema']}.{source['identifier']}"
         if source["schema"] == "identity":
-            hashes[name] = RULE_HASH
+            hashes[name] = rules
         elif source["schema"] == "registry":
             hashes[name] = _content_hash(
                 connection, source["schema"], source["identifier"]

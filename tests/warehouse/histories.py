@@ -17,7 +17,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from psycopg import sql
 
-from orchestration.identity.evidence import prepare_identity
+from orchestration.identity.prepare import prepare_identity
 from orchestration.transform.claims import claim, settle
 from orchestration.transform.dbt_run import told_of_build
 from orchestration.transform.extents import build_days, write_extents

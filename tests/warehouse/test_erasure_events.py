@@ -37,11 +37,11 @@ def erased(database, connection):
     load(database, "again", batch(row("hers", payload="other", user_id=ANNA)))
     connection.execute(
         "insert into identity.device_owners values ('hall', %s, %s, %s), "
-        "('hall', %s, 'infinity', 'ben')",
+        "('hall', %s, 'infinity', 'user ben')",
         (
             NOON - timedelta(minutes=5),
             NOON + timedelta(minutes=60),
-            ANNA,
+            f"user {ANNA}",
             NOON + timedelta(minutes=80),
         ),
     )

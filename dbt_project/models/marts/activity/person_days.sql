@@ -62,7 +62,7 @@ select
     {{ person_id('person_key') }} as person_id,
     {{ id_in_key('person_key', 'user') }} as user_id,
     {{ id_in_key('person_key', 'device') }} as device_id,
-    person_key like 'device %' as is_anonymous,
+    person_key not like 'user %' as is_anonymous,
     is_active,
     event_count,
     interactive_event_count,
