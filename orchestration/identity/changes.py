@@ -78,6 +78,17 @@ def log_changes(connection: psycopg.Connection, *, build_id: int) -> dict[str, i
     return {"merged": merged, "split": split, "renamed": renamed}
 
 
+def forget_changes(connection: psycopg.Connection, person_ids: Sequence[str]) -> int:
+    """Delete what the log says of erased persons; return how many rows it said."""
+    return connection.execute(
+        """
+        delete from identity.person_id_changes
+        where before_person_id = any(%(ids)s) or after_person_id = any(%(ids)s)
+        """,
+        {"ids": list(person_ids)},
+    ).rowcount
+
+
 def count_persons(connection: psycopg.Connection) -> tuple[int, dict[str, int]]:
     """Return how many persons have edges, and the refused edges by reason."""
     row = connection.execute(
@@ -215,7 +226,15 @@ _LOG = """
             ) as after_key
         from stale_persons as stale
         where
-            stale.after_key is not null
+            (
+                stale.after_key is not null
+                or exists (
+                    select from identity.evidence as evidence
+                    where
+                        evidence.identifier_type = stale.identifier_type
+                        and evidence.identifier = stale.identifier
+                )
+            )
             and (
                 stale.before_key is not null
                 or exists (
@@ -241,8 +260,8 @@ _LOG = """
             went.*,
             (
                 select count(distinct after_key) > 1 from (
-                    select others.after_key from went as others
-                    where others.before_key = went.before_key
+                    select moved.after_key from moved
+                    where moved.before_key = went.before_key
                     union all
                     select persons.person_key from identity.persons as persons
                     where persons.person_key = went.before_key
@@ -250,9 +269,6 @@ _LOG = """
             ) as is_split,
             (
                 select count(distinct before_key) > 1 from (
-                    select others.before_key from went as others
-                    where others.after_key = went.after_key
-                    union all
                     select moved.before_key from moved
                     where moved.after_key = went.after_key
                     union all

@@ -25,7 +25,7 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """Two identifiers seen together; `first` is of the type that sorts first."""
+    """Two identifiers seen together; `first` is of the type that comes first."""
 
     priority: int
     first_seen_at: datetime
@@ -33,11 +33,14 @@ class Edge(NamedTuple):
     second: Node
 
     @property
-    def position(self) -> tuple[int, datetime, tuple[str, str], tuple[str, str]]:
-        """The order in which edges are taken: by priority, time, types, values."""
-        first, second = self.first, self.second
-        types = (first.type, second.type)
-        return (*self[:2], types, (first.identifier, second.identifier))
+    def position(self) -> tuple[object, ...]:
+        """The order in which edges are taken: by priority, time, types, values.
+
+        A user comes before other types: of what one row says at one instant, what it
+        says of the user counts first.
+        """
+        types = [PERSON_TYPES.index(node.type) for node in self[2:]]
+        return (*self[:2], *types, *(node.identifier for node in self[2:]))
 
 
 @dataclass(frozen=True)

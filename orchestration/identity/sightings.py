@@ -6,6 +6,7 @@ are made of them, pair by pair. What a purge takes out of raw stays known here.
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import combinations
 from typing import LiteralString
 
 import psycopg
@@ -22,15 +23,8 @@ from orchestration.identity.resolution import PERSON_TYPES
 from orchestration.identity.rules import Rules
 
 APP_EVIDENCE = "app.persons"
-# Types in the order of their names: the first of a pair sorts before the second.
-_PAIRS = (
-    ("email", "external"),
-    ("email", "phone"),
-    ("email", "user"),
-    ("external", "phone"),
-    ("external", "user"),
-    ("phone", "user"),
-)
+# In the order of the types that may name a person.
+_PAIRS = tuple(combinations(PERSON_TYPES, 2))
 
 
 def replace_edges(

@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 
+from orchestration.identity.changes import forget_changes
 from orchestration.privacy.app_erasure import erase_app_rows
 from orchestration.privacy.erasure_ledger import (
     note_done,
@@ -264,10 +265,13 @@ class Erasure:
         with self._connect() as connection:
             # After the build: from the marts before it the person could come back.
             subject = self._subject(connection, erasure_id)
-            removed = forget_members(connection, subject.pseudonyms)
-            note_visits(
-                connection, erasure_id, "removed_count", {"segments.members": removed}
-            )
+            removed = {
+                "segments.members": forget_members(connection, subject.pseudonyms),
+                "identity.person_id_changes": forget_changes(
+                    connection, subject.pseudonyms
+                ),
+            }
+            note_visits(connection, erasure_id, "removed_count", removed)
         models = published_tables(load_manifest(self._project))
         tables = [*models, *segments.TABLES]
         with self._connect() as connection:

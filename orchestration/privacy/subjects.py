@@ -1,5 +1,6 @@
 """Subjects: under which names one person's rows are kept, from the evidence we have.
 
+A name that somebody else goes by too, such as the number of a household, stays theirs.
 Anonymous events belong to the person only while the device was theirs, by the rule of
 `identity.device_owners`; what others did on a shared device is not the person's.
 """
@@ -111,7 +112,48 @@ _IDENTIFY: tuple[LiteralString, ...] = (
     cross join lateral (
         values (persons.email_hash), (persons.phone_hash), (persons.external_id)
     ) as names (value)
-    where persons.user_id = %(user_id)s and names.value is not null
+    where
+        persons.user_id = %(user_id)s
+        and names.value is not null
+        and not exists (
+            select from raw.app_persons as others
+            where
+                others.user_id <> %(user_id)s
+                and names.value
+                    in (others.email_hash, others.phone_hash, others.external_id)
+        )
+    """,
+    # What evidence made one person with the user, and nothing ties to anybody else.
+    """
+    {add}
+    with mine as (
+        select theirs.key, theirs.identifier
+        from identity.persons as known
+        inner join identity.persons as theirs using (person_key)
+        where
+            known.identifier_type = 'user'
+            and known.identifier = %(user_id)s
+            and theirs.identifier_type <> 'user'
+            and not exists (
+                select from identity.edges as edges
+                inner join identity.persons as others
+                    on others.key = edges.first_key or others.key = edges.second_key
+                where
+                    theirs.key in (edges.first_key, edges.second_key)
+                    and others.person_key <> theirs.person_key
+            )
+    )
+
+    select
+        %(erasure_id)s::bigint, 'pseudonym', mine.identifier, null::timestamptz,
+        null::timestamptz
+    from mine
+    union
+    -- What the marts called them before they were the user's.
+    select
+        %(erasure_id)s::bigint, 'pseudonym', mine.key, null::timestamptz,
+        null::timestamptz
+    from mine
     """,
     # What the marts call the person: macro person_id.
     """

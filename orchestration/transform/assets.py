@@ -95,7 +95,10 @@ def dbt_models(
         if builds.key in context.selected_asset_keys:
             yield dg.MaterializeResult(
                 asset_key=builds.key,
-                metadata={**build.facts(), "news": small_table(build.plan.rows())},
+                metadata={
+                    **build.facts(),
+                    **{name: small_table(rows) for name, rows in build.tables()},
+                },
                 data_version=dg.DataVersion(str(build.build_id)),
             )
 

@@ -7,7 +7,7 @@
 The build's own session holds the truth lock from begin to finish.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -104,6 +104,11 @@ class Build:
             "devices": self.plan.device_count,
             "models_from_nothing": self.plan.models,
         }
+
+    def tables(self) -> Iterator[tuple[str, list[dict[str, str | int]]]]:
+        """Yield what a person looks at next, as small tables by name."""
+        yield "news", self.plan.rows()
+        yield "identity", self.identity.rows()
 
 
 def begin_build(

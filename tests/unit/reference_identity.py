@@ -3,6 +3,7 @@
 import re
 from itertools import combinations
 
+KINDS = ("user", "external", "email", "phone")
 ZEROS = re.compile(r"[0 _-]+")
 
 
@@ -22,9 +23,11 @@ def edges_of(sightings, *, blocked, priorities, other):
     """Turn what was seen together into edges: {pair: (priority, first seen)}."""
     edges = {}
     for source, seen_at, identifiers in sightings:
-        usable = sorted(
-            node for node in identifiers.items() if not is_blocked(*node, blocked)
-        )
+        usable = [
+            (kind, identifiers[kind])
+            for kind in KINDS
+            if kind in identifiers and not is_blocked(kind, identifiers[kind], blocked)
+        ]
         for pair in combinations(usable, 2):
             priority = priorities.get(source, other)
             known = edges.get(pair, (priority, seen_at))
@@ -50,7 +53,7 @@ def persons_of(edges, limits, most_neighbours=1000):
         edges,
         key=lambda pair: (
             *edges[pair],
-            [kind for kind, _ in pair],
+            [KINDS.index(kind) for kind, _ in pair],
             [value for _, value in pair],
         ),
     )
@@ -65,7 +68,7 @@ def persons_of(edges, limits, most_neighbours=1000):
         union = ours | theirs
         exceeded = [
             kind
-            for kind in ("user", "external", "email", "phone")
+            for kind in KINDS
             if sum(node[0] == kind for node in union) > limits[kind]
         ]
         if exceeded:
@@ -85,5 +88,4 @@ def canonical_of(person, edges):
         node: min(at for pair, (_, at) in edges.items() if node in pair)
         for node in person
     }
-    kinds = ["user", "external", "email", "phone"]
-    return min(person, key=lambda node: (kinds.index(node[0]), first[node], node[1]))
+    return min(person, key=lambda node: (KINDS.index(node[0]), first[node], node[1]))

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from orchestration.identity.resolution import Edge, Node, resolve
-from tests.unit.reference_identity import persons_of
+from tests.unit.reference_identity import KINDS, persons_of
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 LIMITS = {"user": 1, "email": 5, "phone": 5, "external": 5}
@@ -16,16 +16,15 @@ MAIL, PHONE = Node("email", "m"), Node("phone", "p")
 
 
 def edge(first, second, day=0, priority=5):
-    first, second = sorted((first, second))
+    first, second = sorted((first, second), key=lambda node: KINDS.index(node.type))
     return Edge(priority, START + timedelta(days=day), first, second)
 
 
 def random_edges(chance, count):
     """Few values and few instants, so that ties, cycles and limits are common."""
-    kinds = ("user", "email", "phone", "external")
     edges = {}
     for _ in range(count):
-        first, second = sorted(chance.sample(kinds, 2))
+        first, second = sorted(chance.sample(KINDS, 2), key=KINDS.index)
         pair = tuple(
             Node(kind, f"{kind[0]}{chance.randrange(4)}") for kind in (first, second)
         )
@@ -71,7 +70,7 @@ def test_a_part_that_no_edge_leaves_can_be_resolved_alone():
 def test_a_shared_phone_stays_with_who_had_it_first():
     found = resolve([edge(U2, PHONE, day=1), edge(U1, PHONE, day=2)], limits=LIMITS)
     assert found.persons == {U1: U1, U2: U2, PHONE: U2}
-    assert found.refusals == {(PHONE, U1): "user_limit"}
+    assert found.refusals == {(U1, PHONE): "user_limit"}
 
 
 def test_stronger_evidence_wins_over_earlier():
@@ -84,11 +83,17 @@ def test_equal_evidence_is_decided_by_the_values():
     assert resolve(edges, limits=LIMITS).persons[PHONE] == U1
 
 
+def test_an_address_stays_with_its_user_when_a_number_is_shared():
+    both = [edge(U1, PHONE), edge(U2, MAIL, day=1), edge(MAIL, PHONE, day=1)]
+    found = resolve([*both, edge(U2, PHONE, day=1)], limits=LIMITS)
+    assert found.persons == {U1: U1, PHONE: U1, U2: U2, MAIL: U2}
+
+
 def test_a_sixth_address_of_one_person_is_refused():
     mails = [Node("email", f"m{number}") for number in range(6)]
     edges = [edge(U1, mail, day=day) for day, mail in enumerate(mails)]
     found = resolve(edges, limits=LIMITS)
-    assert found.refusals == {(mails[5], U1): "email_limit"}
+    assert found.refusals == {(U1, mails[5]): "email_limit"}
     assert found.persons[mails[5]] == mails[5]
 
 
@@ -97,7 +102,7 @@ def test_a_person_without_a_user_is_named_by_the_next_type():
 
 
 def test_an_edge_inside_one_person_is_not_refused():
-    edges = [edge(MAIL, U1), edge(PHONE, U1), edge(MAIL, PHONE, day=3)]
+    edges = [edge(MAIL, U1), edge(U1, PHONE), edge(MAIL, PHONE, day=3)]
     assert resolve(edges, limits=LIMITS).refusals == {}
 
 

@@ -7,15 +7,8 @@ import pytest
 
 from orchestration.transform.builds import Request, begin_build, finish_build
 from tests.warehouse.histories import Event, at, load, remove, shuffled_batches
-from tests.warehouse.reference_sessions import find_sessions, owner_by_event
-
-SESSIONS = """
-    create schema if not exists intermediate;
-    create table if not exists intermediate.int_events_sessionized (
-        device_id text, started_on date, started_at timestamptz, ended_at timestamptz
-    );
-    truncate intermediate.int_events_sessionized
-"""
+from tests.warehouse.identity_world import set_rules, store_sessions
+from tests.warehouse.reference_sessions import owner_by_event
 
 OWNERS = """
     select events.event_id, owners.user_id
@@ -41,22 +34,6 @@ def build(url, connection, events):
     with connection.transaction():
         owners = dict(connection.execute(OWNERS).fetchall())
     return owners, set(made.identity.stale_days)
-
-
-def store_sessions(connection, events):
-    """Leave behind what the sessions model would, told by the reference."""
-    with connection.transaction():
-        connection.execute(SESSIONS)
-        for session in find_sessions(events):
-            connection.execute(
-                "insert into intermediate.int_events_sessionized values (%s,%s,%s,%s)",
-                (
-                    session.device_id,
-                    session.started_at.date(),
-                    session.started_at,
-                    session.ended_at,
-                ),
-            )
 
 
 def click(event_id, user=None, **elapsed):
@@ -106,6 +83,30 @@ def click(event_id, user=None, **elapsed):
 def test_anonymous_events_belong_to_who_logs_in_next_or_was_before(
     events, owners, database, connection
 ):
+    load(connection, events)
+    assert build(database, connection, events)[0] == owners
+
+
+@pytest.mark.parametrize(
+    ("mode", "owners"),
+    [
+        ("time_bounded", {"b": "ann", "d": "bob", "e": "bob"}),
+        ("latest_backdated", dict.fromkeys("abde", "bob")),
+    ],
+)
+def test_a_shared_device_is_bounded_in_time_or_goes_to_the_latest(
+    mode, owners, database, connection
+):
+    set_rules(connection, mode=mode)
+    events = [
+        click("a"),
+        click("in", "ann", hours=2),
+        click("b", hours=2, minutes=5),
+        click("d", days=1),
+        click("other", "bob", days=1, minutes=5),
+        # Logged out, and never in again.
+        click("e", days=9),
+    ]
     load(connection, events)
     assert build(database, connection, events)[0] == owners
 

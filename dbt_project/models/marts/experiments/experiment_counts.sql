@@ -10,7 +10,7 @@ with
 
 owned as (
 
-    {{ owned_rows(ref('int_events_matched'), "anonymous.kind = 'experiment'") }}
+    {{ unit_rows(ref('int_events_matched'), "anonymous.kind = 'experiment'") }}
 
 ),
 

@@ -11,7 +11,7 @@ with
 
 owned as (
 
-    {{ owned_rows(ref('int_events_matched'), "anonymous.kind = 'exposure'") }}
+    {{ unit_rows(ref('int_events_matched'), "anonymous.kind = 'exposure'") }}
 
 ),
 

@@ -1,0 +1,57 @@
+{# Event rows with the person whom an experiment counts: as `owned_rows`, but a device
+   stands for one person only, in all of history, or a unit would leave its arm when
+   somebody logs in. registry/identity.yml says which. #}
+{% macro unit_rows(relation, condition) -%}
+    {%- set found = registry_rows("select experiment_mapping from identity.rules") -%}
+    {%- set mapping = found[0][0] if found else 'first_touch' -%}
+    {%- set is_anonymous -%}
+        (anonymous.user_id is null or {{ is_blocked_user('anonymous.user_id') }})
+    {%- endset -%}
+    {%- set person_key -%}
+        coalesce(
+            case
+                when not {{ is_anonymous }}
+                    then coalesce(aliases.person_key, 'user ' || anonymous.user_id)
+            end,
+            owners.person_key,
+            'device ' || anonymous.device_id
+        )
+    {%- endset -%}
+    select
+        anonymous.*,
+        {{ person_key }} as person_key
+    from {{ relation }} as anonymous
+    left join lateral (
+        select touched.person_key
+        from {{ source('identity', 'device_owners') }} as touched
+        where {{ is_anonymous }} and touched.device_id = anonymous.device_id
+        order by touched.valid_from {{ 'desc' if mapping == 'last_touch' else 'asc' }}
+        limit 1
+    ) as owners on true
+    {{ joined_aliases('anonymous.user_id') }}
+    where
+        (not {{ is_anonymous }} or anonymous.device_id is not null)
+        and {{ condition }}
+        and {{ is_strict_unit(mapping, person_key) }}
+{%- endmacro %}
+
+{# Holds for every unit, or in the strict mapping for those of one device and one person. #}
+{% macro is_strict_unit(mapping, person_key) -%}
+    {%- if mapping == 'strict' -%}
+        (
+            {{ has_at_most_one('person_key', 'device_id', 'anonymous.device_id') }}
+            and {{ has_at_most_one('device_id', 'person_key', person_key) }}
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# Holds where the owners of devices tie something to one other or to none. #}
+{% macro has_at_most_one(counted, column, value) -%}
+    not exists (
+        select from {{ source('identity', 'device_owners') }} as tied
+        where tied.{{ column }} = {{ value }}
+        having count(distinct tied.{{ counted }}) > 1
+    )
+{%- endmacro %}

@@ -1,0 +1,123 @@
+"""Models follow persons: days, funnels and experiments of whoever merges."""
+
+import pytest
+
+from tests.warehouse.definitions import define
+from tests.warehouse.histories import Event, at, build, load, table_rows
+from tests.warehouse.identity_world import Account, extract, identified, set_rules
+from tests.warehouse.reference_sessions import hashed_key
+from tests.warehouse.test_models_funnels import define_funnel
+
+MODELS = ("+funnel_steps", "+experiment_counts", "+person_days")
+TABLES = ("marts.person_days", "marts.funnel_entries", "marts.experiment_exposures")
+
+
+def exposed(event_id, moment, device, variant, user=None):
+    return Event(
+        event_id,
+        moment,
+        "experiment_exposure",
+        device_id=device,
+        user_id=user,
+        properties={"experiment_id": "button", "variant": variant},
+    )
+
+
+def define_experiment(connection):
+    arms = [{"variant": "control", "weight": 1}, {"variant": "large", "weight": 1}]
+    body = {
+        "title": "Button",
+        "state": "RUNNING",
+        "unit": "person",
+        "starts_at": "2026-01-01T00:00:00Z",
+        "arms": arms,
+        "metrics": [{"name": "bought", "role": "primary"}],
+    }
+    define(connection, "experiment", "button", body, ["\"event_name\" = 'conversion'"])
+
+
+# A lead who will register, and a device that two users share.
+EVENTS = [
+    identified("asks", at(hours=1), device="laptop", email="m1"),
+    exposed("met", at(hours=1, minutes=2), "laptop", "large"),
+    identified("buys", at(hours=40), name="click", device="phone", user="ann"),
+    identified("his", at(days=3), device="tablet", user="ben"),
+    identified("whose", at(days=3, minutes=5), device="tablet"),
+    identified("hers", at(days=3, minutes=10), device="tablet", user="cleo"),
+    # Logged out, and on the next day nobody logs in.
+    identified("after", at(days=3, minutes=15), device="tablet"),
+    exposed("next day", at(days=4), "tablet", "control"),
+    identified("nobody", at(days=4, hours=1), device="kiosk", user="null"),
+]
+
+
+def days_of(connection):
+    rows = connection.execute(
+        "select day, person_id, event_count, is_anonymous from marts.person_days"
+    ).fetchall()
+    connection.commit()
+    return {(day, person): (count, anonymous) for day, person, count, anonymous in rows}
+
+
+def units(connection):
+    rows = connection.execute(
+        "select person_id, variant from marts.experiment_exposures"
+    ).fetchall()
+    connection.commit()
+    return set(rows)
+
+
+@pytest.fixture
+def built(database, connection):
+    set_rules(connection)
+    define_funnel(connection)
+    define_experiment(connection)
+    load(connection, EVENTS)
+    build(connection, url=database, select=MODELS)
+    return connection
+
+
+def test_days_funnels_and_experiments_follow_a_lead_who_registers(built, database):
+    day = at().date()
+    lead, ann = hashed_key("email", "m1"), hashed_key("user", "ann")
+    ben, cleo = hashed_key("user", "ben"), hashed_key("user", "cleo")
+    before = days_of(built)
+    assert before[day, lead] == (2, True)
+    assert before[at(days=3).date(), ben] == (1, False)
+    assert before[at(days=3).date(), cleo] == (3, False)
+    assert before[at(days=4).date(), cleo] == (1, False)
+    assert before[at(days=4).date(), hashed_key("device", "kiosk")] == (1, True)
+    # First touch: in experiments a shared device stands for whoever had it first.
+    assert units(built) == {(lead, "large"), (ben, "control")}
+
+    extract(built, [Account("ann", at(days=6), "m1")])
+    build(built, url=database, select=MODELS)
+    after = days_of(built)
+    assert after.pop((day, ann)) == (2, False)
+    assert after == {key: row for key, row in before.items() if key != (day, lead)}
+    assert units(built) == {(ann, "large"), (ben, "control")}
+    entries = built.execute(
+        "select deepest_step from marts.funnel_entries where person_id = %s", (ann,)
+    ).fetchall()
+    built.commit()
+    assert entries == [(2,)]
+
+    incremental = [table_rows(built, table) for table in TABLES]
+    build(built, url=database, select=MODELS, is_full=True)
+    assert [table_rows(built, table) for table in TABLES] == incremental
+
+
+@pytest.mark.parametrize(
+    ("mapping", "owner"), [("last_touch", "cleo"), ("strict", None)]
+)
+def test_an_experiment_maps_a_shared_device_as_it_is_told(
+    mapping, owner, database, connection
+):
+    set_rules(connection, experiment_mapping=mapping)
+    define_experiment(connection)
+    load(connection, EVENTS)
+    build(connection, url=database, select=("+experiment_counts",))
+    found = {(hashed_key("email", "m1"), "large")}
+    if owner:
+        found.add((hashed_key("user", owner), "control"))
+    assert units(connection) == found
