@@ -77,7 +77,7 @@ def events(count: int, *, seed: int) -> Iterator[dict[str, object]]:
             event["user_id"] = f"user-{generator.randrange(10_000)}"
         if kind == "search":
             event["event_name"] = "search_performed"
-            event["properties"] = {"query": "yoga berlin", "result_count": 12}
+            event["properties"] = {"query": "yoga berlin", "results_count": 12}
         elif kind == "click":
             event["event_name"] = "click"
             event["properties"] = {"element_id": f"button-{number % 20}"}

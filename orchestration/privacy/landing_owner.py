@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from orchestration.privacy.subjects import Subject
+from orchestration.raw.clocks import from_micros
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.preparing import Preparation
 from orchestration.raw.reasons import RejectedError
-from orchestration.raw.records import EVENT_COLUMNS, Record
+from orchestration.raw.records import Record
 from orchestration.raw.sources import Pseudonym, Source
 
-_AT = EVENT_COLUMNS.index("occurred_at")
 _KEYED = "p1_"
 
 
@@ -94,7 +94,7 @@ class LandingOwner:
             self._normalizer = self._make_normalizer(self._arrived_at)
         rows = self._normalizer.normalize([record]).rows
         if rows:
-            return rows[0][_AT]
+            return from_micros(rows[0].occurred_at)
         said = envelope.get("occurred_at")
         try:
             at = (

@@ -7,7 +7,10 @@ import math
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from orchestration.raw.reasons import Reason, RejectedError
 
@@ -17,14 +20,49 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 FUTURE_LIMIT = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUARTER = timedelta(minutes=15)
-_MICROSECOND = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 _TICKS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 TIME_UNITS = ("iso", *_TICKS)
 _INSTANT = re.compile(
-    r"\A\d{4}-\d{2}-\d{2}[Tt ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?"
-    r" ?([Zz]|[+-]\d{2}(:?\d{2})?)?\Z",
+    r"\A(\d{4}-\d{2}-\d{2}[Tt ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)"
+    r"(?:(?<=:\d{2}:\d{2})\.(\d+))? ?([Zz]|[+-]\d{2}(?::?\d{2})?)?\Z",
     re.ASCII,
 )
+
+
+# No instant; earlier than any that Python has.
+NEVER = -(2**63)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+_DAY = timedelta(days=1) // MICROSECOND
+_QUARTER_MICROS = _QUARTER // MICROSECOND
+LATENESS = ("on_time", "late", "too_late")
+
+Instants = np.ndarray
+
+
+class SettledInstants(NamedTuple):
+    """What the clocks of many events say; nothing where they are not settled.
+
+    Attributes
+    ----------
+    instants : array of int64
+        Corrected, in microseconds since 1970.
+    days : array of int64
+        Days since 1970.
+    is_future : array of bool
+        Whether the device's clock was ahead and not believed.
+    lateness : array of int
+        Places in LATENESS.
+    is_settled : array of bool
+        False where the clocks are refused, or where only `settle` can tell the day.
+    """
+
+    instants: Instants
+    days: np.ndarray
+    is_future: np.ndarray
+    lateness: np.ndarray
+    is_settled: np.ndarray
 
 
 # What the clocks of one event say together: the corrected instant, its day, whether
@@ -39,6 +77,16 @@ def to_utc(instant: datetime, zone: tzinfo = UTC) -> datetime:
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=zone)
     return instant.astimezone(UTC)
+
+
+def to_micros(instant: datetime) -> int:
+    """Return an instant as whole microseconds since 1970."""
+    return (instant - EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the instant of so many microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=micros)
 
 
 def read_instant(
@@ -63,9 +111,15 @@ def read_instant(
 
 
 def _from_text(value: object) -> datetime:
-    if not isinstance(value, str) or not _INSTANT.match(value):
+    match = _INSTANT.match(value) if isinstance(value, str) else None
+    if match is None:
         raise ValueError
-    return datetime.fromisoformat(value.upper().replace(" +", "+").replace(" Z", "Z"))
+    instant, fraction, offset = match.groups()
+    # Rounded as the decoder of plain lines rounds, at half a microsecond up.
+    nanoseconds = int((fraction or "0")[:9].ljust(9, "0"))
+    return datetime.fromisoformat(instant.upper() + (offset or "").upper()) + (
+        (nanoseconds + 500) // 1_000 * MICROSECOND
+    )
 
 
 def _from_ticks(value: object, ticks: int) -> datetime:
@@ -85,7 +139,7 @@ def _day_of_quarter(zone: ZoneInfo, quarter: int) -> date | None:
     """Return the day of a quarter of an hour, None if it lies in more than one."""
     start = EPOCH + quarter * _QUARTER
     first = start.astimezone(zone)
-    last = (start + _QUARTER - _MICROSECOND).astimezone(zone)
+    last = (start + _QUARTER - MICROSECOND).astimezone(zone)
     moved = first.utcoffset() != last.utcoffset()
     return None if moved or first.date() != last.date() else first.date()
 
@@ -152,6 +206,52 @@ class Clocks:
         if day < self._floor:
             _refuse("/occurred_at", f"not before {self._floor}")
         return occurred, day, is_future, self._lateness(day, received)
+
+    def settle_all(
+        self, occurred: Instants, sent: Instants, received: Instants
+    ) -> SettledInstants:
+        """Settle the clocks of many events; those it leaves open go through `settle`.
+
+        Parameters
+        ----------
+        occurred, sent, received : array of int64
+            Microseconds since 1970; NEVER where there is none.
+        """
+        is_received = received != NEVER
+        horizon, floor = to_micros(self._horizon), (self._floor - EPOCH.date()).days
+        is_settled = np.where(is_received, received, occurred) <= horizon
+        corrected = np.where(
+            is_received & (sent != NEVER), received - (sent - occurred), occurred
+        )
+        is_settled &= (corrected >= _FIRST) & (corrected <= _LAST)
+        ahead = np.where(is_received, corrected - received, 0)
+        is_settled &= ahead <= FUTURE_LIMIT // MICROSECOND
+        is_future = ahead > CLOCK_TOLERANCE // MICROSECOND
+        instants = np.where(is_future, received, corrected)
+        days, is_known = self._days_of(instants)
+        is_settled &= is_known & (days >= floor)
+        received_on, is_known = self._days_of(np.where(is_received, received, instants))
+        is_settled &= is_known
+        delays = received_on - days
+        lateness = (delays > 0).astype(np.int8) + (delays > self._days_late_allowed)
+        return SettledInstants(instants, days, is_future, lateness, is_settled)
+
+    def _days_of(self, instants: Instants) -> tuple[np.ndarray, np.ndarray]:
+        """Return days since 1970 by the reporting timezone, and where they are sure."""
+        if self._is_utc:
+            return instants // _DAY, np.ones(len(instants), bool)
+        quarters, places = np.unique(instants // _QUARTER_MICROS, return_inverse=True)
+        days = np.array(
+            [self._day_of_quarter(quarter) for quarter in quarters.tolist()]
+        )
+        return days[places], days[places] != NEVER
+
+    def _day_of_quarter(self, quarter: int) -> int:
+        try:
+            day = _day_of_quarter(self._zone, quarter)
+        except OverflowError:
+            day = None
+        return NEVER if day is None else (day - EPOCH.date()).days
 
     def _lateness(self, day: date, received: datetime | None) -> str:
         """Label the delay in reporting days; unknown receipt is no delay."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 from orchestration.raw.reasons import Reason, RejectedError
 
@@ -50,6 +50,18 @@ class Envelope(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False)
     is_test: bool | None = None
     properties: Any = None
 
+
+# Properties that are absent; a raw value cannot be None.
+NOTHING = Raw()
+
+
+class LineEnvelope(Envelope, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """An event as it is decoded straight from its line, properties left as text."""
+
+    properties: Raw = NOTHING
+
+
+decode_line = msgspec.json.Decoder(LineEnvelope).decode
 
 FIELDS = frozenset(Envelope.__struct_fields__)
 # Stored among the properties, since raw.events has no column for it.

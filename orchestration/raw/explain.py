@@ -5,11 +5,7 @@ from typing import BinaryIO, NamedTuple
 
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.reading import Refused, read_records
-from orchestration.raw.records import EVENT_COLUMNS, Batch
-
-_KEY = EVENT_COLUMNS.index("event_key")
-_PAYLOAD = EVENT_COLUMNS.index("payload_hash")
-_VIOLATION = EVENT_COLUMNS.index("has_violation")
+from orchestration.raw.records import Batch, Row
 
 
 class Explained(NamedTuple):
@@ -61,13 +57,13 @@ def _explained(line: int, batch: Batch, payloads: dict[int, int]) -> Explained:
     return _explained_row(line, batch.rows[0], payloads)
 
 
-def _explained_row(line: int, row: tuple, payloads: dict[int, int]) -> Explained:
-    payload = payloads.get(row[_KEY])
+def _explained_row(line: int, row: Row, payloads: dict[int, int]) -> Explained:
+    payload = payloads.get(row.event_key)
     if payload is None:
-        payloads[row[_KEY]] = row[_PAYLOAD]
-        if row[_VIOLATION]:
+        payloads[row.event_key] = row.payload_hash
+        if row.has_violation:
             return Explained(line, "accepted_with_violation", "soft_rule")
         return Explained(line, "accepted")
-    if payload == row[_PAYLOAD]:
+    if payload == row.payload_hash:
         return Explained(line, "duplicate", "same_id_same_payload")
     return Explained(line, "conflict", "same_id_other_payload")

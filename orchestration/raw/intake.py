@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, cast
 
 from orchestration.raw.groups import ReadFile
@@ -72,19 +73,23 @@ class Intake:
         """
         with ExitStack() as stack:
             stream = stack.enter_context(self.store.open(file))
-            reader = read_records(
-                cast("BinaryIO", stream), name=file.uri, format=self.format
-            )
             normalizer = self.normalizer(file)
+            reader = read_records(
+                cast("BinaryIO", stream),
+                name=file.uri,
+                format=self.format,
+                plain=normalizer.plain,
+            )
+            normalize = partial(normalizer.normalize, again=reader.again)
             chunks = _chunks(reader)
             records, is_whole = next(chunks, ([], True))
-            first = normalizer.normalize(records)
+            first = normalize(records)
             self._tell(file, stream, len(records))
             if is_whole:
                 self._check_unchanged(file)
                 rest = iter(())
             else:
-                rest = self._rest(file, stream, normalizer, chunks, stack.pop_all())
+                rest = self._rest(file, stream, normalize, chunks, stack.pop_all())
         return ReadFile(
             load=FileLoad(
                 file_name=file.uri,
@@ -104,7 +109,7 @@ class Intake:
         self,
         file: LandingFile,
         stream: LandingStream,
-        normalizer: Normalizer,
+        normalize: Callable[[list[Record]], Batch],
         chunks: Iterator[tuple[list[Record], bool]],
         kept_open: ExitStack,
     ) -> Iterator[Batch]:
@@ -113,7 +118,7 @@ class Intake:
             for records, _ in chunks:
                 count += len(records)
                 self._tell(file, stream, count)
-                yield normalizer.normalize(records)
+                yield normalize(records)
             self._check_unchanged(file)
 
     def _tell(self, file: LandingFile, stream: LandingStream, count: int) -> None:

@@ -16,6 +16,11 @@ def identify(source: str, event_id: str) -> tuple[int, int]:
     digest = hashlib.sha256(
         f"{source}\x1f{event_id}".encode("utf-8", "surrogatepass")
     ).digest()
+    return halves(digest)
+
+
+def halves(digest: bytes) -> tuple[int, int]:
+    """Return the first two times 64 bits of a hash."""
     return _HALVES.unpack_from(digest)
 
 

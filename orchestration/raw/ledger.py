@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.raw.bulk import copy_rows
+from orchestration.raw.clocks import from_micros
 
 # How many touched devices are kept in memory before they are written out.
 _DEVICE_LIMIT = 200_000
@@ -207,7 +208,7 @@ class Touched:
     def __init__(self) -> None:
         self._rows: Counter[tuple[int, date, str]] = Counter()
         self._changes: Counter[tuple[int, date, str]] = Counter()
-        self._devices: dict[tuple[int, str], tuple[datetime, datetime]] = {}
+        self._devices: dict[tuple[int, str], tuple[int, int]] = {}
 
     @property
     def days(self) -> set[date]:
@@ -222,8 +223,8 @@ class Touched:
             self._rows[key] += count
             self._changes[key] += change * count
 
-    def add_devices(self, touched: Iterable[tuple[int, str | None, datetime]]) -> None:
-        """Note events of devices as (load id, device id, time)."""
+    def add_devices(self, touched: Iterable[tuple[int, str | None, int]]) -> None:
+        """Note events of devices as (load id, device id, microseconds since 1970)."""
         devices = self._devices
         for load_id, device_id, instant in touched:
             if device_id is None:
@@ -257,6 +258,9 @@ class Touched:
             connection,
             "ops.touched_devices",
             ("load_id", "device_id", "first_at", "last_at"),
-            ((*key, *span) for key, span in self._devices.items()),
+            (
+                (*key, from_micros(first), from_micros(last))
+                for key, (first, last) in self._devices.items()
+            ),
         )
         self._devices.clear()

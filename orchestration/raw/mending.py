@@ -111,7 +111,7 @@ class Mender:
         self,
         envelope: Envelope,
         contract: Contract,
-        purposes: list[str],
+        purposes: tuple[str, ...],
         has_violation: bool,  # noqa: FBT001
     ) -> Draft:
         sent: Any = {} if envelope.properties is None else envelope.properties

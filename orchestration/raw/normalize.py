@@ -1,51 +1,29 @@
 """Records to rows of raw.events, or set aside with a reason: pure, and fast.
 
-Almost every record takes the short way: one conversion, one compiled contract, two
+Almost every record takes the short way: a type per contract, columns of clocks, two
 hashes. Whatever is unusual about a record makes the short way give up, and the long
 way in `mending` says what it is; both end in the same row.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
-import msgspec
-
-from orchestration.raw.contracts import Contract, Contracts, JsonSchemaError
+from orchestration.raw.contracts import Contracts
+from orchestration.raw.drafting import UNUSUAL, Drafter
 from orchestration.raw.drafts import Draft
-from orchestration.raw.envelope import PAGE_TITLE, Envelope
+from orchestration.raw.envelope import LineEnvelope, decode_line
 from orchestration.raw.mending import Mender
 from orchestration.raw.ordinals import Ordinals
-from orchestration.raw.preparing import Preparation, Value
+from orchestration.raw.plain_rows import PlainRows
+from orchestration.raw.preparing import Preparation
 from orchestration.raw.reasons import Reason, RejectedError
-from orchestration.raw.records import EVENT_COLUMNS, Batch, Record, SetAside
+from orchestration.raw.records import Batch, Record, Row, SetAside
 from orchestration.raw.rows import RowMaker, fill_identities
-from orchestration.raw.screening import screened
-from orchestration.raw.sensitive import is_suspect, is_suspect_json
 from orchestration.raw.sources import Source
 
-_LATENESS = EVENT_COLUMNS.index("lateness")
-_encode = msgspec.json.Encoder(order="sorted").encode
-_convert = msgspec.convert
-
-
-class _UnusualError(Exception):
-    """Something that only the long way can judge."""
-
-
-# What the short way may meet in any input; the long way finds out and says why.
-_UNUSUAL = (
-    _UnusualError,
-    RejectedError,
-    JsonSchemaError,
-    msgspec.MsgspecError,
-    AttributeError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    RecursionError,
-)
+Again = Callable[[Record], Record]
 
 
 @dataclass(eq=False)
@@ -100,6 +78,8 @@ class Normalizer:
             floor=self.retention_floor,
             arrived_at=self.arrived_at,
         )
+        self._plain_rows = PlainRows(self._rows)
+        self._drafter = Drafter(self._preparation)
         self._mender = Mender(self._preparation)
         self._ordinals = Ordinals()
         self._row_count = 0
@@ -107,70 +87,84 @@ class Normalizer:
             self.row_allowance is not None or self.source.too_late == "hold"
         )
 
-    def normalize(self, records: Iterable[Record]) -> Batch:
-        """Return what becomes of a chunk of records; raises for no input."""
-        batch = Batch()
-        rows, lines, raws = batch.rows, batch.lines, batch.raws
-        for record in records:
-            batch.record_count += 1
-            line, _, raw, value, _ = record
-            try:
-                row = self._row(self._draft(value), batch)
-            except _UNUSUAL:
-                row = self._mended_row(record, batch)
+    @property
+    def plain(self) -> Callable[[bytes], object] | None:
+        """Return what decodes a plain line, None if the source has words of its own."""
+        return decode_line if self._preparation.prepare is None else None
+
+    def normalize(
+        self, records: Sequence[Record], *, again: Again | None = None
+    ) -> Batch:
+        """Return what becomes of a chunk of records; raises for no input.
+
+        Parameters
+        ----------
+        records : sequence of Record
+            In the order of the file.
+        again : callable, optional
+            Reads a record that is an envelope already as the dictionary that it was;
+            needed where records were decoded by `plain`.
+        """
+        batch = Batch(record_count=len(records))
+        rows, unusual = self._plainly(records, batch)
+        for place in unusual:
+            record = records[place]
+            if again is not None and type(record.value) is LineEnvelope:
+                record = again(record)
+            rows[place] = self._mended_row(record, batch)
+        for record, row in zip(records, rows, strict=True):
             if row is None:
                 continue
             if self._has_limits and not self._is_within_limits(row, record, batch):
                 continue
-            rows.append(row)
-            lines.append(line)
-            raws.append(raw or self._mender.raw(value))
-        fill_identities(rows, self._ordinals)
+            batch.rows.append(row)
+            batch.lines.append(record.line)
+            batch.raws.append(record.raw or self._mender.raw(record.value))
+        fill_identities(batch.rows, self.source.name, self._ordinals)
         return batch
 
-    def _draft(self, value: Any) -> Draft | None:
-        """Go the short way; None if the event may not be used for anything."""
-        preparation = self._preparation
-        if preparation.prepare is not None:
-            value = preparation.prepare(value)
-        envelope = _convert(value, Envelope)
-        purposes = preparation.purposes_of(envelope.consent)
-        if not purposes:
-            return None
-        contract, envelope.event_name = preparation.contract_of(envelope.event_name)
-        properties = envelope.properties
-        if properties is None:
-            properties = {}
-        elif type(properties) is not dict:
-            raise _UnusualError
-        if envelope.page_title is not None:
-            properties = {**properties, PAGE_TITLE: envelope.page_title}
-            envelope.page_title = None
-        if not properties and not contract.needs_properties:
-            return Draft(envelope, contract, properties, b"{}", b"{}", purposes)
-        if contract.has_money and "value" in properties:
-            properties = preparation.with_currency(properties)
-        text = _checked(contract, properties)
-        return Draft(envelope, contract, properties, text, text, purposes)
+    def _plainly(
+        self, records: Sequence[Record], batch: Batch
+    ) -> tuple[list[Row | None], list[int]]:
+        """Go the short way; return rows, and the places of those that need the long."""
+        drafts, places, unusual = [], [], []
+        draft_of = self._drafter.draft
+        for place, record in enumerate(records):
+            try:
+                draft = draft_of(record.value)
+            except UNUSUAL:
+                unusual.append(place)
+                continue
+            if not self._is_dropped(draft, batch):
+                drafts.append(draft)
+                places.append(place)
+        rows: list[Row | None] = [None] * len(records)
+        for place, row in zip(places, self._plain_rows.make(drafts), strict=True):
+            rows[place] = row
+            if row is None:
+                unusual.append(place)
+        return rows, sorted(unusual)
 
-    def _row(self, draft: Draft | None, batch: Batch) -> tuple | None:
-        """Return the row of a draft, or None and count why there is none."""
+    def _is_dropped(self, draft: Draft | None, batch: Batch) -> bool:
+        """Tell whether an event may not be kept, and count it then."""
         if draft is None:
             batch.not_consented_count += 1
-            return None
-        envelope = draft.envelope
-        if self.is_suppressed and self.is_suppressed(
-            envelope.user_id, envelope.device_id
+            return True
+        if self.is_suppressed is None or not self.is_suppressed(
+            draft.envelope.user_id, draft.envelope.device_id
         ):
-            batch.suppressed_count += 1
-            return None
-        return self._rows.make(draft)
+            return False
+        batch.suppressed_count += 1
+        return True
 
-    def _mended_row(self, record: Record, batch: Batch) -> tuple | None:
+    def _mended_row(self, record: Record, batch: Batch) -> Row | None:
         """Go the long way; None if the record was counted or set aside."""
         known: dict[str, Any] = {}
         try:
-            return self._row(self._mender.draft(record, known), batch)
+            draft = self._mender.draft(record, known)
+            if self._is_dropped(draft, batch):
+                return None
+            return self._rows.make(cast("Draft", draft))
         except RejectedError as error:
             rejected = error
         if self._is_of_erased_person(known):
@@ -199,10 +193,10 @@ class Normalizer:
             _storable(known.get("user_id")), _storable(known.get("device_id"))
         )
 
-    def _is_within_limits(self, row: tuple, record: Record, batch: Batch) -> bool:
+    def _is_within_limits(self, row: Row, record: Record, batch: Batch) -> bool:
         """Set aside what the source's own rules do not let in, at least not yet."""
         outcome, reason = "held", Reason.TOO_LATE
-        if self.source.too_late != "hold" or row[_LATENESS] != "too_late":
+        if self.source.too_late != "hold" or not row.is_too_late:
             allowance = self.row_allowance
             if allowance is None or self._row_count < allowance:
                 self._row_count += 1
@@ -214,54 +208,15 @@ class Normalizer:
                 reason=reason.value,
                 pointer="",
                 expected=None,
-                contract_version=row[_CONTRACT_VERSION],
-                event_name=row[_EVENT_NAME],
-                event_id=row[_EVENT_ID] if row[_KEY] is not None else None,
+                contract_version=row.contract_version,
+                event_name=row.event_name,
+                event_id=row.event_id if row.event_key is not None else None,
                 line=record.line,
                 offset=record.offset,
                 raw=record.raw or self._mender.raw(record.value),
             )
         )
         return False
-
-
-_CONTRACT_VERSION = EVENT_COLUMNS.index("contract_version")
-_EVENT_NAME = EVENT_COLUMNS.index("event_name")
-_EVENT_ID = EVENT_COLUMNS.index("event_id")
-_KEY = EVENT_COLUMNS.index("event_key")
-
-
-def _checked(contract: Contract, properties: Value) -> bytes:
-    """Return the canonical JSON of properties that meet their contract."""
-    if not (contract.is_open or contract.known >= properties.keys()):
-        raise _UnusualError
-    contract.validate(properties)
-    if contract.is_open:
-        watched = list(properties.values())
-    elif contract.watched.isdisjoint(properties):
-        watched = []
-    else:
-        watched = [properties[name] for name in contract.watched & properties.keys()]
-    text = _encode(properties)
-    if watched:
-        _look_closer(watched, text, is_open=contract.is_open)
-    # What is no number is encoded as null, and a null meets no contract.
-    if b"null" in text:
-        raise _UnusualError
-    return text
-
-
-def _look_closer(watched: list[object], text: bytes, *, is_open: bool) -> None:
-    """Give up if what nobody declared holds anything personal or unstorable."""
-    is_all_text = True
-    for item in watched:
-        if type(item) is not str:
-            is_all_text = False
-            screened(item)
-        elif not is_open and is_suspect(item):
-            raise _UnusualError
-    if (is_open or not is_all_text) and is_suspect_json(text):
-        raise _UnusualError
 
 
 def _storable(value: object) -> str | None:

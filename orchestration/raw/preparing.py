@@ -1,9 +1,10 @@
 """What a source declares, compiled: its words, its times, its contracts, its basis."""
 
 from collections.abc import Callable
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
-from orchestration.raw.clocks import read_instant
+from orchestration.raw.clocks import read_instant, to_utc
 from orchestration.raw.contracts import (
     CUSTOM,
     CUSTOM_NAME,
@@ -11,7 +12,7 @@ from orchestration.raw.contracts import (
     Contract,
     Contracts,
 )
-from orchestration.raw.envelope import TIME_FIELDS
+from orchestration.raw.envelope import TIME_FIELDS, Envelope
 from orchestration.raw.mapping import Mapper, snake_case
 from orchestration.raw.reasons import Reason, RejectedError
 from orchestration.raw.sources import Source
@@ -36,9 +37,9 @@ class Preparation:
         self.source = source
         self.contracts = contracts
         self._default_purposes = (
-            []
+            ()
             if source.consent.basis == "consent"
-            else sorted(set(source.consent.purposes))
+            else tuple(sorted(set(source.consent.purposes)))
         )
         self._zone = ZoneInfo(source.timezone)
         self.mapper = (
@@ -69,11 +70,20 @@ class Preparation:
                 )
         return envelope
 
-    def purposes_of(self, consent: list[str] | None) -> list[str]:
-        """Return what an event may be used for; none is an empty list."""
+    def set_clocks(self, envelope: Envelope) -> None:
+        """Say the times of an envelope in UTC; those without offset are of the zone."""
+        if (time := envelope.occurred_at) is not None and time.tzinfo is not UTC:
+            envelope.occurred_at = to_utc(time, self._zone)
+        if (time := envelope.sent_at) is not None and time.tzinfo is not UTC:
+            envelope.sent_at = to_utc(time, self._zone)
+        if (time := envelope.received_at) is not None and time.tzinfo is not UTC:
+            envelope.received_at = to_utc(time, self._zone)
+
+    def purposes_of(self, consent: list[str] | None) -> tuple[str, ...]:
+        """Return what an event may be used for, which may be nothing."""
         if consent is None:
             return self._default_purposes
-        return consent if len(consent) <= 1 else sorted(set(consent))
+        return tuple(consent if len(consent) <= 1 else sorted(set(consent)))
 
     def with_currency(self, properties: Value) -> Value:
         """Return the properties with the source's currency where they name none."""

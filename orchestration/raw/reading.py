@@ -6,6 +6,7 @@ as a whole raises `Refused`, at the start or anywhere on the way.
 
 from collections.abc import Iterator
 
+from orchestration.raw.envelope import FIELDS
 from orchestration.raw.formats.access_log import parse_line, read_access_log
 from orchestration.raw.formats.compression import (
     Readable,
@@ -24,7 +25,7 @@ from orchestration.raw.formats.detection import (
     refuse_foreign,
 )
 from orchestration.raw.formats.json_document import read_document
-from orchestration.raw.formats.json_values import record_of
+from orchestration.raw.formats.json_values import Plain, record_of
 from orchestration.raw.formats.ndjson import read_ndjson
 from orchestration.raw.formats.properties import unpacked
 from orchestration.raw.formats.refusals import REFUSALS, Refused
@@ -60,17 +61,20 @@ class RecordReader:
         name: str,
         format: str = "auto",  # noqa: A002  the word that sources use
         batch_key: str = "events",
+        plain: Plain | None = None,
     ) -> None:
         if format not in {"auto", *FORMATS}:
             msg = f"format must be auto or one of {', '.join(FORMATS)}, got {format!r}"
             raise ValueError(msg)
         self._counts = Counts()
         self._batch_key = batch_key
+        # A field that holds a batch holds no event.
+        self._plain = plain if batch_key not in FIELDS else None
         start = stream.read(16)
         self.compression = compression_of(start)
         if start.startswith(PARQUET_MAGIC) and format in {"auto", "parquet"}:
             self.format = "parquet"
-            self._records = _rows(stream)
+            self._records = _rows(stream, self._plain)
             return
         plain = decompressed(Replayed(start, stream), self.compression)
         self._open_text(plain, name=name, declared=format)
@@ -87,6 +91,11 @@ class RecordReader:
     def __next__(self) -> Record:
         """Return the next record."""
         return next(self._records)
+
+    def again(self, record: Record) -> Record:
+        """Read a record that was decoded by `plain` as any other."""
+        read = read_again(record.raw, format=self.format)
+        return read._replace(line=record.line, offset=record.offset)
 
     def _open_text(self, plain: Readable, *, name: str, declared: str) -> None:
         head = _read_up_to(plain, HEAD_SIZE)
@@ -112,7 +121,13 @@ class RecordReader:
             return read_csv(stream, counts=counts, offset=offset)
         if self.format == "access_log":
             return read_access_log(stream, counts=counts, offset=offset)
-        return read_ndjson(stream, counts=counts, batch_key=batch_key, offset=offset)
+        return read_ndjson(
+            stream,
+            counts=counts,
+            batch_key=batch_key,
+            offset=offset,
+            plain=self._plain,
+        )
 
 
 def read_records(
@@ -121,6 +136,7 @@ def read_records(
     name: str,
     format: str = "auto",  # noqa: A002  the word that sources use
     batch_key: str = "events",
+    plain: Plain | None = None,
 ) -> RecordReader:
     """Read the records of a landing file in bounded memory.
 
@@ -134,13 +150,18 @@ def read_records(
         One of `FORMATS`, or `auto` to tell by content and suffix.
     batch_key : str
         The field that holds the events of a batch.
+    plain : callable, optional
+        Decodes a JSON line that is plainly an event, and raises for any other line;
+        what it returns is the record's value.
 
     Raises
     ------
     Refused
         Here or while iterating, when the file cannot be loaded as a whole.
     """
-    return RecordReader(stream, name=name, format=format, batch_key=batch_key)
+    return RecordReader(
+        stream, name=name, format=format, batch_key=batch_key, plain=plain
+    )
 
 
 def read_again(raw: bytes, *, format: str) -> Record:  # noqa: A002
@@ -157,12 +178,12 @@ def read_again(raw: bytes, *, format: str) -> Record:  # noqa: A002
     return record._replace(value=unpacked(value))
 
 
-def _rows(stream: Seekable) -> Iterator[Record]:
+def _rows(stream: Seekable, plain: Plain | None) -> Iterator[Record]:
     # Arrow takes half a second to import, which only Parquet should pay.
     from orchestration.raw.formats.parquet import read_parquet  # noqa: PLC0415
 
     stream.seek(0)
-    yield from read_parquet(stream)
+    yield from read_parquet(stream, plain=plain)
 
 
 def _read_up_to(stream: Readable, size: int) -> bytes:

@@ -1,7 +1,12 @@
 """What passes from reading through normalising to loading."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import NamedTuple
+
+from msgspec import Struct
+
+from orchestration.raw.envelope import Envelope
 
 # All columns of raw.events in table order, except load_id, which the load adds.
 EVENT_COLUMNS: tuple[str, ...] = (
@@ -58,13 +63,48 @@ EVENT_COLUMNS: tuple[str, ...] = (
 
 
 class Record(NamedTuple):
-    """One record of a landing file, decoded or with the reason why not."""
+    """One record of a landing file, decoded or with the reason why not.
+
+    A line that is plainly an event in our own words is an envelope already.
+    """
 
     line: int
     offset: int
     raw: bytes
-    value: dict[str, object] | None
+    value: dict[str, object] | Envelope | None
     problem: str | None
+
+
+class Row(Struct, gc=False):
+    """A row of raw.events: what loading looks at, and the row as COPY takes it.
+
+    Attributes
+    ----------
+    event_key : int or None
+        None until the row has an identity; then `event_id` is a hash of its content,
+        and `packed` lacks its beginning.
+    id_hash : int
+        The other half of the hash that the key is of.
+    occurred_at, received_at, sent_at : int
+        Microseconds since 1970.
+    packed : bytes
+        The columns of `packing.PACKED_COLUMNS`, without `load_id`.
+    """
+
+    event_key: int | None
+    id_hash: int
+    event_id: str
+    event_name: str
+    occurred_on: date
+    occurred_at: int
+    received_at: int | None
+    sent_at: int | None
+    payload_hash: int
+    device_id: str | None
+    has_violation: bool
+    contract_version: int
+    is_too_late: bool
+    packed: bytes
 
 
 class SetAside(NamedTuple):
@@ -86,11 +126,11 @@ class SetAside(NamedTuple):
 class Batch:
     """What a chunk of records became; every record is in exactly one place.
 
-    `rows` holds tuples in the order of EVENT_COLUMNS; `lines` and `raws` are the
-    line and the raw record of each row, kept for conflicts found while loading.
+    `lines` and `raws` are the line and the raw record of each row, kept for conflicts
+    found while loading.
     """
 
-    rows: list[tuple] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     raws: list[bytes] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)

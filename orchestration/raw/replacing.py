@@ -8,7 +8,9 @@ from typing import NamedTuple
 import psycopg
 from psycopg import sql
 
-from orchestration.raw.chunks import DAY, EVENT_ID, KEY, PAYLOAD, RECEIVED, SENT, Chunk
+from orchestration.raw.chunks import Chunk
+from orchestration.raw.clocks import from_micros
+from orchestration.raw.records import Row
 from orchestration.raw.set_aside import insert_replaced_conflicts, withdraw_conflicts
 from orchestration.raw.winners import Identity, StoredKey
 
@@ -60,7 +62,7 @@ def delete_replaced(
     replaced = {}
     by_day = defaultdict(list)
     for position in positions:
-        by_day[stored[chunk.identities[position]].occurred_on].append(position)
+        by_day[stored[chunk.identity(position)].occurred_on].append(position)
     for day, group in by_day.items():
         found = {
             (before.event_key, before.event_id): before
@@ -70,17 +72,18 @@ def delete_replaced(
         }
         for position in group:
             row = chunk.rows[position]
-            if (row[KEY], row[EVENT_ID]) in found:
-                replaced[position] = found[row[KEY], row[EVENT_ID]]
+            if (row.event_key, row.event_id) in found:
+                replaced[position] = found[row.event_key, row.event_id]
     return replaced
 
 
 def _delete(
-    connection: psycopg.Connection, source: str, day: date, rows: Sequence[tuple]
+    connection: psycopg.Connection, source: str, day: date, rows: Sequence[Row]
 ) -> Iterator[Replaced]:
     # Only a literal day keeps the other partitions out of the plan.
     statement = sql.SQL(_DELETE).format(day=sql.Literal(day))
-    keys, ids = [row[KEY] for row in rows], [row[EVENT_ID] for row in rows]
+    keys = [row.event_key for row in rows]
+    ids = [row.event_id for row in rows]
     for columns in connection.execute(statement, (source, keys, ids)):
         yield Replaced(*columns)
 
@@ -101,17 +104,21 @@ def move_keys(
             """,
             [
                 (
-                    row[DAY],
-                    row[RECEIVED],
-                    row[PAYLOAD],
-                    row[SENT],
-                    row[KEY],
-                    stored[chunk.identities[position]].probe,
+                    row.occurred_on,
+                    _instant(row.received_at),
+                    row.payload_hash,
+                    _instant(row.sent_at),
+                    row.event_key,
+                    stored[chunk.identity(position)].probe,
                 )
                 for position in positions
                 for row in (chunk.rows[position],)
             ],
         )
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
 
 
 def exchange_conflicts(
@@ -137,6 +144,6 @@ def exchange_conflicts(
                 before.record,
             )
             for position, before in replaced.items()
-            if before.payload_hash != chunk.rows[position][PAYLOAD]
+            if before.payload_hash != chunk.rows[position].payload_hash
         ],
     )

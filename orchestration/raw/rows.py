@@ -1,9 +1,8 @@
 """Drafts to rows of raw.events: clocks, identity, pages, agents, addresses, money."""
 
-import hashlib
-import struct
 from collections.abc import Sequence
 from datetime import date, datetime
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,20 +10,26 @@ from msgspec import Raw
 
 from orchestration.raw.addresses import is_inside, truncate_address
 from orchestration.raw.agents import NO_AGENT, RULE_VERSION, read_agent
-from orchestration.raw.clocks import Clocks, Settled, to_utc
+from orchestration.raw.clocks import Clocks, Settled, to_micros, to_utc
 from orchestration.raw.contracts import EMPTY_COLUMNS, HOT_COLUMNS
 from orchestration.raw.drafts import Draft
-from orchestration.raw.envelope import STRING_LENGTH, Envelope
-from orchestration.raw.keys import event_key
+from orchestration.raw.envelope import (
+    NOTHING,
+    STRING_LENGTH,
+    Envelope,
+    LineEnvelope,
+)
+from orchestration.raw.keys import event_key, halves, identify
 from orchestration.raw.money import to_minor
 from orchestration.raw.ordinals import Ordinals
+from orchestration.raw.packing import pack_identity, pack_row
 from orchestration.raw.pages import NO_PAGE, read_page
 from orchestration.raw.reasons import Reason, RejectedError
+from orchestration.raw.records import EVENT_COLUMNS, Row
 from orchestration.raw.sources import Source
 
-_HASH = struct.Struct(">q")
+EMPTY = b"{}"
 _encode = msgspec.json.Encoder(order="sorted").encode
-_sha256 = hashlib.sha256
 _VALUE, _CURRENCY = HOT_COLUMNS.index("value_minor"), HOT_COLUMNS.index("currency")
 
 
@@ -44,17 +49,15 @@ class RowMaker:
         floor: date | None,
         arrived_at: datetime | None,
     ) -> None:
-        self._source = source
-        self._clocks = Clocks(
+        self.source = source
+        self.clocks = Clocks(
             timezone=timezone,
             now=now,
             floor=floor,
             days_late_allowed=source.days_late_allowed,
         )
-        self._name = source.name
-        self._prefix = f"{source.name}\x1f".encode()
         self._zone = ZoneInfo(source.timezone)
-        self._default_time = (
+        self.default_time = (
             to_utc(arrived_at or now) if source.missing_time == "arrival" else None
         )
         self._networks = source.internal.networks()
@@ -64,8 +67,8 @@ class RowMaker:
             self._networks or self._internal_agents or self._internal_users
         )
 
-    def make(self, draft: Draft) -> tuple:
-        """Return the row of a draft, in the order of EVENT_COLUMNS.
+    def make(self, draft: Draft) -> Row:
+        """Return the row of a draft.
 
         Without an event id the row has no key yet, and a hash of its content in the
         place of the id; `fill_identities` knows what else the file holds.
@@ -82,17 +85,19 @@ class RowMaker:
             received = to_utc(received, self._zone)
         if sent is not None:
             sent = to_utc(sent, self._zone)
-        clocks = self._clocks.settle(self._occurred_at(envelope), sent, received)
+        clocks = self.clocks.settle(self._occurred_at(envelope), sent, received)
         page = NO_PAGE
         if envelope.page_url is not None or envelope.referrer is not None:
             page, is_masked = read_page(envelope.page_url, envelope.referrer)
             draft.has_violation |= is_masked
         hot = EMPTY_COLUMNS
         if draft.properties and not contract.hot.isdisjoint(draft.properties):
-            hot, is_rounded = _hot_columns(contract.sources, draft.properties)
+            hot, is_rounded = hot_columns(contract.sources, draft.properties)
             draft.has_violation |= is_rounded
-        is_internal = self._has_internal and self._is_internal(envelope)
-        return self._row(draft, clocks, (received, sent), page, hot, is_internal)
+        is_internal = self.is_internal(envelope)
+        return row_of(
+            self._row(draft, clocks, (received, sent), page, hot, is_internal)
+        )
 
     def _row(
         self,
@@ -109,19 +114,19 @@ class RowMaker:
             agent = read_agent(envelope.user_agent)
         if envelope.ip is not None:
             address = truncate_address(envelope.ip)
-        payload = _payload(draft)
+        payload = payload_of(draft)
         key, event_id = None, envelope.event_id
         if event_id is None:
             event_id = payload.hex()
         else:
-            key = _first_eight(self._prefix + event_id.encode())
+            key = event_key(self.source.name, event_id)
         occurred, day, is_future, lateness = clocks
         device_class, family, major, is_bot = agent
         # One line per group of columns; tuples are joined since that is half the cost
         # of unpacking them.
         # fmt: off
         return (  # noqa: RUF005
-            key, self._name, event_id, envelope.event_name, day, occurred,
+            key, self.source.name, event_id, envelope.event_name, day, occurred,
             *delivery, envelope.sequence,
             envelope.device_id, envelope.user_id, envelope.client_session_id,
         ) + page + hot + (
@@ -129,7 +134,7 @@ class RowMaker:
             envelope.region, envelope.locale, envelope.app_version,
             draft.contract.is_interactive, is_bot, is_internal,
             envelope.is_test is True, draft.has_violation,
-            is_future, lateness, draft.purposes, _HASH.unpack_from(payload)[0],
+            is_future, lateness, draft.purposes, halves(payload)[0],
             draft.contract.version, RULE_VERSION, draft.text.decode(),
         )
         # fmt: on
@@ -140,13 +145,16 @@ class RowMaker:
             # The payload hash is about the instant, however it was written.
             envelope.occurred_at = to_utc(occurred, self._zone)
             return envelope.occurred_at
-        if self._default_time is None:
+        if self.default_time is None:
             raise RejectedError(
                 Reason.MISSING_REQUIRED, "/occurred_at", "an instant of ISO 8601"
             )
-        return self._default_time
+        return self.default_time
 
-    def _is_internal(self, envelope: Envelope) -> bool:
+    def is_internal(self, envelope: Envelope) -> bool:
+        """Tell whether an event is of our own people or machines."""
+        if not self._has_internal:
+            return False
         agent = (envelope.user_agent or "").lower()
         return (
             envelope.user_id in self._internal_users
@@ -155,18 +163,46 @@ class RowMaker:
         )
 
 
-def fill_identities(rows: list[tuple], ordinals: Ordinals) -> None:
+def row_of(columns: Sequence) -> Row:
+    """Return the row that has these values of EVENT_COLUMNS."""
+    said = dict(zip(EVENT_COLUMNS, columns, strict=True))
+    key, event_id = said["event_key"], said["event_id"]
+    id_hash, packed = 0, pack_row(columns)
+    if key is not None:
+        _, id_hash = identify(said["source"], event_id)
+        packed = pack_identity(key, said["payload_hash"], event_id) + packed
+    received, sent = said["received_at"], said["sent_at"]
+    return Row(
+        key,
+        id_hash,
+        event_id,
+        said["event_name"],
+        said["occurred_on"],
+        to_micros(said["occurred_at"]),
+        None if received is None else to_micros(received),
+        None if sent is None else to_micros(sent),
+        said["payload_hash"],
+        said["device_id"],
+        said["has_violation"],
+        said["contract_version"],
+        said["lateness"] == "too_late",
+        packed,
+    )
+
+
+def fill_identities(rows: Sequence[Row], source: str, ordinals: Ordinals) -> None:
     """Give rows without an id one from source, content and ordinal in their file."""
-    places = [place for place, row in enumerate(rows) if row[0] is None]
-    hashes = [_HASH.unpack(bytes.fromhex(rows[place][2][:16]))[0] for place in places]
-    for place, ordinal in zip(places, ordinals.number(hashes), strict=True):
-        _, source, content, *rest = rows[place]
-        event_id = _sha256(f"{source}\x1f{content}\x1f{ordinal}".encode()).hexdigest()
-        event_id = event_id[:32]
-        rows[place] = (event_key(source, event_id), source, event_id, *rest)
+    nameless = [row for row in rows if row.event_key is None]
+    hashes = [halves(bytes.fromhex(row.event_id[:32]))[0] for row in nameless]
+    for row, ordinal in zip(nameless, ordinals.number(hashes), strict=True):
+        content = f"{source}\x1f{row.event_id}\x1f{ordinal}".encode()
+        row.event_id = sha256(content).hexdigest()[:32]
+        row.event_key, row.id_hash = identify(source, row.event_id)
+        begin = pack_identity(row.event_key, row.payload_hash, row.event_id)
+        row.packed = begin + row.packed
 
 
-def _payload(draft: Draft) -> bytes:
+def payload_of(draft: Draft) -> bytes:
     """Return the hash of what was sent, whichever way and whenever it was sent.
 
     When it was sent, when it was received and from which address is about the
@@ -175,21 +211,20 @@ def _payload(draft: Draft) -> bytes:
     """
     envelope = draft.envelope
     envelope.sent_at = envelope.received_at = envelope.ip = None
-    envelope.properties = Raw(draft.sent_text) if draft.properties else None
+    if draft.sent_text == EMPTY:
+        # Left out, as each of the two kinds of envelope leaves it out.
+        envelope.properties = NOTHING if type(envelope) is LineEnvelope else None
+    else:
+        envelope.properties = Raw(draft.sent_text)
     content = _encode(envelope)
     if not draft.is_screened and (
         len(content) > STRING_LENGTH or b"\\u0000" in content
     ):
         raise UnstorableError
-    return _sha256(content).digest()
+    return sha256(content).digest()
 
 
-def _first_eight(content: bytes) -> int:
-    """Return the first eight bytes of a hash; `keys.identify` says the same."""
-    return _HASH.unpack_from(_sha256(content).digest())[0]
-
-
-def _hot_columns(
+def hot_columns(
     sources: Sequence[str | None], properties: dict[str, object]
 ) -> tuple[tuple, bool]:
     """Return the values of HOT_COLUMNS, and whether an amount was rounded."""

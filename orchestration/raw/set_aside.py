@@ -5,16 +5,8 @@ from collections.abc import Iterable, Sequence
 import psycopg
 
 from orchestration.raw.bulk import copy_rows
-from orchestration.raw.chunks import (
-    CONTRACT,
-    EVENT_ID,
-    KEY,
-    NAME,
-    PAYLOAD,
-    SOURCE,
-    Chunk,
-    Part,
-)
+from orchestration.raw.chunks import Chunk, Part
+from orchestration.raw.records import Row
 
 _COLUMNS = (
     "load_id",
@@ -68,7 +60,7 @@ def copy_set_aside(
 
 
 def insert_conflicts(
-    connection: psycopg.Connection, chunk: Chunk, positions: Iterable[int]
+    connection: psycopg.Connection, source: str, chunk: Chunk, positions: Iterable[int]
 ) -> None:
     """Keep copies that lost to one with another payload, once per payload."""
     with connection.cursor() as cursor:
@@ -77,12 +69,12 @@ def insert_conflicts(
             [
                 (
                     chunk.load_ids[position],
-                    row[SOURCE],
-                    row[CONTRACT],
-                    row[NAME],
-                    row[EVENT_ID],
-                    row[KEY],
-                    row[PAYLOAD],
+                    source,
+                    row.contract_version,
+                    row.event_name,
+                    row.event_id,
+                    row.event_key,
+                    row.payload_hash,
                     chunk.lines[position],
                     chunk.raws[position],
                 )
@@ -107,7 +99,7 @@ def insert_replaced_conflicts(
         )
 
 
-def withdraw_conflicts(connection: psycopg.Connection, rows: Sequence[tuple]) -> None:
+def withdraw_conflicts(connection: psycopg.Connection, rows: Sequence[Row]) -> None:
     """Forget that a payload lost, now that a copy carrying it has won."""
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -115,5 +107,5 @@ def withdraw_conflicts(connection: psycopg.Connection, rows: Sequence[tuple]) ->
             delete from raw.set_aside
             where outcome = 'conflict' and event_key = %s and payload_hash = %s
             """,
-            [(row[KEY], row[PAYLOAD]) for row in rows],
+            [(row.event_key, row.payload_hash) for row in rows],
         )

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from psycopg import errors
 
-from orchestration.raw.bulk import NotStorableError
 from orchestration.raw.groups import GroupLoaded, ReadFile, load_group
 from orchestration.raw.intake import ChangedError, Intake
 from orchestration.raw.landing import LandingFile, LandingUnreachable
 from orchestration.raw.ledger import FileSeen, record_files, record_refused
 from orchestration.raw.memory import few_collections
+from orchestration.raw.packing import NotStorableError
 from orchestration.raw.reading import Refused
 from orchestration.raw.reports import FileOutcome, FileState, SourceReport
 from orchestration.raw.scanning import (
@@ -133,8 +133,9 @@ class SourceLoad:
         """Read the start of a file; None if it is not to be loaded."""
         try:
             return self._intake.read(file, sha256=sha256)
-        except Refused as refused:
-            self._refuse(file, sha256, refused.reason)
+        except (Refused, NotStorableError) as refused:
+            reason = getattr(refused, "reason", NOT_STORABLE)
+            self._refuse(file, sha256, reason)
         except ChangedError:
             self._note(file, "waiting", "changed_while_read")
         except LandingUnreachable:

@@ -2,21 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
-from orchestration.raw.records import EVENT_COLUMNS
-
-_RECEIVED_AT = EVENT_COLUMNS.index("received_at")
-_SENT_AT = EVENT_COLUMNS.index("sent_at")
-_PAYLOAD_HASH = EVENT_COLUMNS.index("payload_hash")
+from orchestration.raw.clocks import to_micros
+from orchestration.raw.records import Row
 
 # Nulls last: a copy without the time comes after every copy that has one.
-_NEVER = datetime.max.replace(tzinfo=UTC)
+_NULL = 2**63 - 1
 
 # Key and confirming hash, as `keys.identify` returns them.
-Identity = tuple[int, int]
-Rank = tuple[datetime, int, datetime]
+Identity = tuple[int | None, int]
+Rank = tuple[int, int, int]
 
 
 class StoredKey(NamedTuple):
@@ -31,7 +28,9 @@ class StoredKey(NamedTuple):
     @property
     def rank(self) -> Rank:
         """Return where the copy stands among the copies of its event."""
-        return (self.received_at or _NEVER, self.payload_hash, self.sent_at or _NEVER)
+        received = _NULL if self.received_at is None else to_micros(self.received_at)
+        sent = _NULL if self.sent_at is None else to_micros(self.sent_at)
+        return received, self.payload_hash, sent
 
 
 @dataclass
@@ -44,27 +43,28 @@ class Verdict:
     conflicts: list[int] = field(default_factory=list)
 
 
-def rank(row: Sequence) -> Rank:
+def rank(row: Row) -> Rank:
     """Return where a row stands among the copies of its event; the smallest wins."""
-    return row[_RECEIVED_AT] or _NEVER, row[_PAYLOAD_HASH], row[_SENT_AT] or _NEVER
+    received = _NULL if row.received_at is None else row.received_at
+    return received, row.payload_hash, _NULL if row.sent_at is None else row.sent_at
 
 
 def decide(
-    rows: Sequence[tuple],
-    identities: Sequence[Identity],
+    rows: Sequence[Row],
+    positions: Sequence[int],
     stored: Mapping[Identity, StoredKey],
 ) -> Verdict:
-    """Sort rows into new, better than the stored copy, duplicate and conflict.
+    """Sort the rows at `positions` into new, better than stored, duplicate, conflict.
 
     A copy that loses is a duplicate when its payload is that of the winner, and a
     conflict when it says something else under the same id.
     """
     verdict = Verdict()
-    winners, losers = _contest(rows, identities)
+    winners, losers = _contest(rows, positions)
     kept: dict[Identity, int] = {}
     for identity, position in winners.items():
         before = stored.get(identity)
-        kept[identity] = rows[position][_PAYLOAD_HASH]
+        kept[identity] = rows[position].payload_hash
         if before is None:
             verdict.new.append(position)
         elif rank(rows[position]) < before.rank:
@@ -73,22 +73,25 @@ def decide(
             kept[identity] = before.payload_hash
             losers.append(position)
     for position in losers:
-        same = rows[position][_PAYLOAD_HASH] == kept[identities[position]]
+        row = rows[position]
+        same = row.payload_hash == kept[row.event_key, row.id_hash]
         (verdict.duplicates if same else verdict.conflicts).append(position)
     return verdict
 
 
 def _contest(
-    rows: Sequence[tuple], identities: Sequence[Identity]
+    rows: Sequence[Row], positions: Sequence[int]
 ) -> tuple[dict[Identity, int], list[int]]:
     """Return the best row of every identity, and the positions of all others."""
     winners: dict[Identity, int] = {}
     losers: list[int] = []
-    for position, identity in enumerate(identities):
+    for position in positions:
+        row = rows[position]
+        identity = row.event_key, row.id_hash
         other = winners.setdefault(identity, position)
         if other == position:
             continue
-        if rank(rows[position]) < rank(rows[other]):
+        if rank(row) < rank(rows[other]):
             winners[identity] = position
             losers.append(other)
         else:

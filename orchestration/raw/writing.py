@@ -5,27 +5,22 @@ one connection, so that all of it happens or none.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
+import numpy as np
 import psycopg
 
-from orchestration.raw.bulk import copy_rows
-from orchestration.raw.chunks import (
-    DAY,
-    DEVICE,
-    INSTANT,
-    NAME,
-    PAYLOAD,
-    RECEIVED,
-    SENT,
-    VIOLATION,
-    Chunk,
-    Part,
-)
+from orchestration.raw.bulk import copy_packed
+from orchestration.raw.chunks import Chunk, Part
+from orchestration.raw.clocks import to_micros
 from orchestration.raw.ledger import Counts, Touched, close_loads, open_load
+from orchestration.raw.packing import KEY_COLUMNS, PACKED_COLUMNS, pack_int8, pack_key
 from orchestration.raw.partitions import Partitions
-from orchestration.raw.records import EVENT_COLUMNS
+from orchestration.raw.records import Row
 from orchestration.raw.replacing import (
     delete_replaced,
     exchange_conflicts,
@@ -42,16 +37,6 @@ _COUNTED_AS = {
     "held": "quarantined_count",
     "waiting_for_consent": "waiting_for_consent_count",
 }
-
-_KEY_COLUMNS = (
-    "key",
-    "probe",
-    "id_hash",
-    "occurred_on",
-    "received_at",
-    "payload_hash",
-    "sent_at",
-)
 
 
 @contextmanager
@@ -92,13 +77,14 @@ class Writing:
         chunk = Chunk(parts)
         if not chunk.rows:
             return
-        stored, probes = self._probe(chunk)
-        verdict = decide(chunk.rows, chunk.identities, stored)
+        keys, clashing = _sorted_keys(chunk)
+        stored, probes = self._probe(keys)
+        verdict = _judged(chunk, stored, probes.keys() | clashing)
         if verdict.better:
             self._replace(chunk, verdict, stored)
         self._accept(chunk, verdict.new + verdict.better)
         self._insert_keys(chunk, verdict.new, probes)
-        insert_conflicts(self._connection, chunk, verdict.conflicts)
+        insert_conflicts(self._connection, self._source, chunk, verdict.conflicts)
         for position in verdict.duplicates:
             self.counts[chunk.load_ids[position]].duplicate_count += 1
         for position in verdict.conflicts:
@@ -119,10 +105,10 @@ class Writing:
             name = _COUNTED_AS[record.outcome]
             setattr(counts, name, getattr(counts, name) + 1)
 
-    def _probe(self, chunk: Chunk) -> tuple[dict[Identity, StoredKey], dict[int, int]]:
+    def _probe(
+        self, keys: Sequence[int]
+    ) -> tuple[dict[Identity, StoredKey], dict[int, int]]:
         """Return the stored copies of the chunk's events, and the next free probes."""
-        # Sorted, so that the index is read front to back rather than at random.
-        keys = ",".join(map(str, sorted({key for key, _ in chunk.identities})))
         stored: dict[Identity, StoredKey] = {}
         probes: dict[int, int] = {}
         with self._connection.cursor(binary=True) as cursor:
@@ -133,7 +119,7 @@ class Writing:
                 from raw.event_keys
                 where key = any(%s::bigint[])
                 """,
-                (f"{{{keys}}}",),
+                (f"{{{','.join(map(str, keys))}}}",),
             )
             for key, id_hash, probe, *columns in cursor:
                 stored[key, id_hash] = StoredKey(probe, *columns)
@@ -156,7 +142,9 @@ class Writing:
             self.touched.add_days(
                 [(entry, before.occurred_on, before.event_name)], change=-1
             )
-            self.touched.add_devices([(entry, before.device_id, before.occurred_at)])
+            self.touched.add_devices(
+                [(entry, before.device_id, to_micros(before.occurred_at))]
+            )
         exchange_conflicts(
             self._connection, self._source, chunk, replaced, self._replacements
         )
@@ -173,22 +161,25 @@ class Writing:
         return self._replacements[load_id]
 
     def _accept(self, chunk: Chunk, positions: Sequence[int]) -> None:
-        rows, load_ids = chunk.rows, chunk.load_ids
-        self._partitions.ensure({rows[position][DAY] for position in positions})
-        copy_rows(
+        rows = [(chunk.load_ids[at], chunk.rows[at]) for at in positions]
+        self._partitions.ensure({row.occurred_on for _, row in rows})
+        copy_packed(
             self._connection,
             "raw.events",
-            (*EVENT_COLUMNS, "load_id"),
-            (rows[position] + (load_ids[position],) for position in positions),
+            PACKED_COLUMNS,
+            (
+                (pack_int8(load_id), [row.packed for _, row in group])
+                for load_id, group in groupby(rows, key=itemgetter(0))
+            ),
         )
         self.touched.add_days(
-            [(load_ids[at], rows[at][DAY], rows[at][NAME]) for at in positions],
+            [(load_id, row.occurred_on, row.event_name) for load_id, row in rows],
             change=1,
         )
         self.touched.add_devices(
-            (load_ids[at], rows[at][DEVICE], rows[at][INSTANT]) for at in positions
+            (load_id, row.device_id, row.occurred_at) for load_id, row in rows
         )
-        accepted = Counter((load_ids[at], rows[at][VIOLATION]) for at in positions)
+        accepted = Counter((load_id, row.has_violation) for load_id, row in rows)
         for (load_id, has_violation), count in accepted.items():
             self.counts[load_id].accepted_count += count
             if has_violation:
@@ -197,22 +188,40 @@ class Writing:
     def _insert_keys(
         self, chunk: Chunk, positions: Sequence[int], probes: dict[int, int]
     ) -> None:
-        copy_rows(
-            self._connection,
-            "raw.event_keys",
-            _KEY_COLUMNS,
-            _new_keys(chunk, positions, probes),
-        )
+        packed = list(_new_keys([chunk.rows[at] for at in positions], probes))
+        copy_packed(self._connection, "raw.event_keys", KEY_COLUMNS, [(b"", packed)])
 
 
-def _new_keys(
-    chunk: Chunk, positions: Sequence[int], probes: dict[int, int]
-) -> Iterator[tuple]:
+def _sorted_keys(chunk: Chunk) -> tuple[list[int], set[int]]:
+    """Return the keys of a chunk, and which of them more than one row has.
+
+    Sorted, so that the index is read front to back rather than at random.
+    """
+    keys = np.sort(np.array([row.event_key for row in chunk.rows], dtype=np.int64))
+    is_repeated = keys[1:] == keys[:-1]
+    return keys.tolist(), set(keys[1:][is_repeated].tolist())
+
+
+def _judged(
+    chunk: Chunk, stored: Mapping[Identity, StoredKey], doubtful: AbstractSet[int]
+) -> Verdict:
+    """Decide about rows whose keys others have; all other rows are new."""
+    if not doubtful:
+        return Verdict(new=list(range(len(chunk.rows))))
+    is_doubtful = [row.event_key in doubtful for row in chunk.rows]
+    verdict = decide(
+        chunk.rows, [at for at, is_met in enumerate(is_doubtful) if is_met], stored
+    )
+    verdict.new += [at for at, is_met in enumerate(is_doubtful) if not is_met]
+    verdict.new.sort()
+    return verdict
+
+
+def _new_keys(rows: Sequence[Row], probes: Mapping[int, int]) -> Iterator[bytes]:
     """Yield the keys of new rows, sorted, so that the index is written in order."""
-    rows, identities = chunk.rows, chunk.identities
-    for position in sorted(positions, key=identities.__getitem__):
-        key, id_hash = identities[position]
-        row = rows[position]
-        probe = probes.get(key, 0)
-        probes[key] = probe + 1
-        yield key, probe, id_hash, row[DAY], row[RECEIVED], row[PAYLOAD], row[SENT]
+    before, probe = None, 0
+    for row in sorted(rows, key=attrgetter("event_key")):
+        key = row.event_key
+        probe = probe + 1 if key == before else probes.get(key, 0)
+        before = key
+        yield pack_key(row, probe)

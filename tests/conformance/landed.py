@@ -11,8 +11,9 @@ import pytest
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.reading import read_records
-from orchestration.raw.records import EVENT_COLUMNS, Batch
+from orchestration.raw.records import Batch
 from orchestration.raw.sources import Source, load_source
+from tests.unpacking import unpacked
 
 CASES = Path(os.environ.get("DAYBOOK_CASES", "../shared/cases"))
 REGISTRY = Path(__file__).parents[2] / "registry"
@@ -47,15 +48,16 @@ def normalizer(source: Source, *, timezone: str = "UTC") -> Normalizer:
 
 def load(content: bytes, source: Source, *, name: str = "file") -> Batch:
     """Normalise a file in chunks of an awkward size."""
+    one, whole = normalizer(source), Batch()
     reader = read_records(
         io.BytesIO(content),
         name=name,
         format=source.format,
         batch_key=source.batch_key,
+        plain=one.plain,
     )
-    one, whole = normalizer(source), Batch()
     while chunk := list(islice(reader, 997)):
-        batch = one.normalize(chunk)
+        batch = one.normalize(chunk, again=reader.again)
         whole.rows += batch.rows
         whole.lines += batch.lines
         whole.raws += batch.raws
@@ -69,4 +71,4 @@ def load(content: bytes, source: Source, *, name: str = "file") -> Batch:
 
 
 def rows(batch: Batch) -> list[dict]:
-    return [dict(zip(EVENT_COLUMNS, row, strict=True)) for row in batch.rows]
+    return [unpacked(row) for row in batch.rows]

@@ -1,15 +1,21 @@
 """Events in, batches out, with as little said as a test needs."""
 
 import datetime as dt
+import io
 import json
+from dataclasses import fields
 from pathlib import Path
 
 from orchestration.raw.contracts import Contracts
+from orchestration.raw.formats.json_values import DECODE_ERRORS, Plain
 from orchestration.raw.normalize import Normalizer
-from orchestration.raw.records import EVENT_COLUMNS, Batch, Record
+from orchestration.raw.reading import read_again, read_records
+from orchestration.raw.records import Batch, Record
 from orchestration.raw.sources import Source, load_source
+from tests.unpacking import unpacked
 
 REGISTRY = Path(__file__).parents[2] / "registry"
+FIELDS = [each for each in fields(Normalizer) if each.init]
 CONTRACTS = Contracts(REGISTRY / "contracts")
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 # Words that every event of these tests has unless it says otherwise.
@@ -47,13 +53,58 @@ def record(value: object, line: int = 1) -> Record:
 
 
 def normalize(*events: dict, source: Source = WEB, **said) -> Batch:
+    """What becomes of events; they are judged by the short and by the long way."""
     records = [record(item, line) for line, item in enumerate(events, 1)]
-    return normalizer(source, **said).normalize(records)
+    batch = normalizer(source, **said).normalize(records)
+    assert as_lines(records, normalizer(source, **said)) == batch
+    assert long_way(source, **said).normalize(records) == batch
+    return batch
+
+
+class LongWay(Normalizer):
+    """Judges every record as if it were unusual."""
+
+    def _plainly(self, records, _):
+        return [None] * len(records), list(range(len(records)))
+
+
+def long_way(source: Source = WEB, **said) -> Normalizer:
+    one = normalizer(source, **said)
+    return LongWay(**{each.name: getattr(one, each.name) for each in FIELDS})
+
+
+def as_lines(records: list[Record], one: Normalizer) -> Batch:
+    """Normalise records after decoding the plain ones of them from their bytes."""
+    return one.normalize([decoded(each, one.plain) for each in records], again=again)
+
+
+def decoded(record: Record, plain: Plain | None) -> Record:
+    if plain is None or record.value is None:
+        return record
+    try:
+        return record._replace(value=plain(record.raw))
+    except DECODE_ERRORS:
+        return record
+
+
+def again(record: Record) -> Record:
+    read = read_again(record.raw, format="ndjson")
+    return read._replace(line=record.line, offset=record.offset)
+
+
+def both_ways(data: bytes, one: Normalizer, *, kind: str) -> tuple[Batch, Batch]:
+    """Read and normalise a file by the short way, and by the long way."""
+    long = LongWay(**{each.name: getattr(one, each.name) for each in FIELDS})
+    batches = []
+    for each, plain in ((one, one.plain), (long, None)):
+        reader = read_records(io.BytesIO(data), name="f", format=kind, plain=plain)
+        batches.append(each.normalize(list(reader), again=reader.again))
+    return batches[0], batches[1]
 
 
 def row_of(batch: Batch, at: int = 0) -> dict:
     assert [aside[1:4] for aside in batch.set_aside] == []
-    row = dict(zip(EVENT_COLUMNS, batch.rows[at], strict=True))
+    row = unpacked(batch.rows[at])
     return row | {"properties": json.loads(row["properties"])}
 
 

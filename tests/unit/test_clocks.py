@@ -3,11 +3,21 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.raw.clocks import Clocks, read_instant
+from orchestration.raw.clocks import (
+    LATENESS,
+    NEVER,
+    Clocks,
+    from_micros,
+    read_instant,
+    to_micros,
+)
+from orchestration.raw.envelope import decode_line
 from orchestration.raw.reasons import Reason, RejectedError
 
 NOW = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
@@ -197,3 +207,52 @@ def test_what_names_no_instant_is_an_invalid_time(value, unit):
     with pytest.raises(RejectedError) as caught:
         read(value, unit)
     assert caught.value.reason == Reason.INVALID_TIME
+
+
+@given(st.text("0123456789", min_size=1, max_size=14), st.integers(0, 59))
+def test_fractions_round_as_they_do_in_a_plain_line(fraction, second):
+    text = f"2026-01-01T23:59:{second:02d}.{fraction}Z"
+    line = msgspec.json.encode({"event_name": "a", "occurred_at": text})
+    found = read_instant(text, unit="iso", zone=dt.UTC, pointer="")
+    assert found == decode_line(line).occurred_at
+
+
+# Around every bound that clocks are judged by, the days' own bounds included.
+INSTANTS = st.one_of(
+    st.datetimes(timezones=st.just(dt.UTC)),
+    st.builds(
+        lambda base, seconds: base + dt.timedelta(seconds=seconds),
+        st.sampled_from([NOW, NOON, at("2026-03-29 00:00"), at("1970-01-01 00:00")]),
+        st.sampled_from([-86_400, -300, -1, 0, 1, 300, 301, 86_400, 86_401, 260_000]),
+    ),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(INSTANTS, st.none() | INSTANTS, st.none() | INSTANTS), max_size=20
+    ),
+    st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]),
+    st.sampled_from([None, dt.date(2026, 3, 9)]),
+)
+def test_many_clocks_are_settled_as_each_of_them_is(times, zone, floor):
+    one = clocks(timezone=zone, floor=floor)
+    columns = [
+        np.array([NEVER if each is None else to_micros(each) for each in column], int)
+        for column in (zip(*times, strict=True) if times else ([], [], []))
+    ]
+    settled = one.settle_all(*columns)
+    for place, each in enumerate(times):
+        if not settled.is_settled[place]:
+            continue
+        assert one.settle(*each) == (
+            from_micros(int(settled.instants[place])),
+            dt.date(1970, 1, 1) + dt.timedelta(days=int(settled.days[place])),
+            settled.is_future[place],
+            LATENESS[settled.lateness[place]],
+        )
+
+
+def test_plain_clocks_are_settled_together():
+    micros = [np.array([to_micros(time)]) for time in (NOON, NOON, NOON + MINUTE)]
+    assert clocks(timezone="Europe/Berlin").settle_all(*micros).is_settled.all()

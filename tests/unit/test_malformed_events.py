@@ -1,6 +1,5 @@
 """10,000 bad files, from their bytes to rows: each record is a row or says why not."""
 
-import io
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,11 +9,13 @@ import pytest
 
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.normalize import Normalizer
-from orchestration.raw.reading import Refused, read_records
+from orchestration.raw.reading import Refused
 from orchestration.raw.reasons import Reason
-from orchestration.raw.records import EVENT_COLUMNS, Batch
+from orchestration.raw.records import Batch
 from orchestration.raw.sources import load_source
 from tests.unit.malformed_inputs import Malformed, malformed_inputs
+from tests.unit.normalizing import both_ways
+from tests.unpacking import unpacked
 
 pytestmark = pytest.mark.thorough
 
@@ -40,14 +41,12 @@ def normalized(item: Malformed) -> Batch | None:
         retention_floor=date(2024, 1, 1),
     )
     try:
-        records = list(
-            read_records(io.BytesIO(item.data), name="f", format=item.format)
-        )
+        batches = both_ways(item.data, normalizer, kind=item.format)
     except Refused:
         return None
-    batch = normalizer.normalize(records)
-    assert batch.record_count == len(records), item.name
-    return batch
+    short, long = batches
+    assert short == long, item.name
+    return short
 
 
 def can_be_stored(value: object) -> bool:
@@ -72,8 +71,8 @@ def check(item: Malformed) -> Counter:
     ), item.name
     assert len(batch.rows) == len(batch.lines) == len(batch.raws), item.name
     for row in batch.rows:
-        stored = dict(zip(EVENT_COLUMNS, row, strict=True))
-        assert all(map(can_be_stored, row)), item.name
+        stored = unpacked(row)
+        assert all(map(can_be_stored, stored.values())), item.name
         properties = stored["properties"]
         assert b"\\u0000" not in properties.encode(), item.name
         assert msgspec.json.decode(properties).__class__ is dict, item.name

@@ -167,11 +167,13 @@ def test_what_is_masked_alike_is_still_other_content():
 def test_identical_rows_without_id_are_kept_apart_by_their_ordinal():
     plain = event(event_id=...)
     batch = normalize(plain, plain, event(event_id=..., device_id="d-2"), plain)
-    ids = [row[2] for row in batch.rows]
+    ids = [row.event_id for row in batch.rows]
     assert len(set(ids)) == 4
     again = normalize(plain, plain, event(event_id=..., device_id="d-2"), plain)
-    assert [row[2] for row in again.rows] == ids
-    assert [row[0] for row in batch.rows] == [event_key("web", item) for item in ids]
+    assert [row.event_id for row in again.rows] == ids
+    assert [row.event_key for row in batch.rows] == [
+        event_key("web", item) for item in ids
+    ]
 
 
 def test_ordinals_run_on_over_the_chunks_of_a_file():

@@ -12,6 +12,7 @@ from tests.unit.normalizing import (
     COMMON,
     event,
     is_conserved,
+    long_way,
     made_source,
     normalize,
     normalizer,
@@ -19,6 +20,7 @@ from tests.unit.normalizing import (
     row_of,
     shipped_source,
 )
+from tests.unpacking import rows_of
 
 pytestmark = pytest.mark.thorough
 
@@ -232,13 +234,17 @@ def judge(values, source):
         for text in (aside.pointer, aside.event_name, aside.event_id):
             assert text is None or "\0" not in text
             (text or "").encode()
-    for row in batch.rows:
-        for item in row:
+    for row in rows_of(batch):
+        for item in row.values():
             if isinstance(item, str):
                 assert "\0" not in item
                 item.encode()
-        json.loads(row[-1])
-        assert "\\u0000" not in row[-1].replace("\\\\", "")
+        json.loads(row["properties"])
+        assert "\\u0000" not in row["properties"].replace("\\\\", "")
+    if not batch.not_consented_count:
+        # What is not kept is only looked at by the long way.
+        long = long_way(source, timezone="America/New_York")
+        assert batch == long.normalize(records)
     return batch
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.normalize import Normalizer
-from orchestration.raw.reading import RecordReader
-from orchestration.raw.records import EVENT_COLUMNS
 from orchestration.raw.sources import load_sources
 from orchestration.simulation.malformed import BATCH_KINDS, KINDS
 from orchestration.simulation.marketplace import simulate
 from orchestration.simulation.world import Troubles, World
+from tests.unit.normalizing import both_ways
+from tests.unpacking import rows_of
 
 pytestmark = pytest.mark.thorough
 
@@ -27,7 +27,6 @@ WORLD = World(
     activity=0.5,
     troubles=Troubles(malformed=0.02, test_accounts=0.02, extra_properties=0.0),
 )
-COLUMN = {name: place for place, name in enumerate(EVENT_COLUMNS)}
 ARRIVED_AT = datetime(2026, 11, 2, tzinfo=UTC)
 
 
@@ -47,9 +46,9 @@ def normalised(path, source, contracts):
         arrived_at=ARRIVED_AT,
         row_allowance=None,
     )
-    with path.open("rb") as stream:
-        reader = RecordReader(stream, name=path.name, format=source.format)
-        return normalizer.normalize(list(reader))
+    short, long = both_ways(path.read_bytes(), normalizer, kind=source.format)
+    assert short == long
+    return short
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +95,11 @@ def test_refused_consent_is_counted_and_not_kept(loaded):
 def test_nothing_else_violates_a_contract(loaded):
     _, batches = loaded
     names = {
-        row[COLUMN["event_name"]]
+        row.event_name
         for parts in batches.values()
         for batch in parts
         for row in batch.rows
-        if row[COLUMN["has_violation"]]
+        if row.has_violation
     }
     assert not names
 
@@ -123,10 +122,10 @@ def test_flags_and_labels_are_those_of_the_truth(loaded):
         labels = dict(
             mine.group_by(label).agg(pl.col("record_count").sum()).iter_rows()
         )
-        rows = [row for batch in batches[source] for row in batch.rows]
-        assert Counter(row[COLUMN["lateness"]] for row in rows) == labels
+        rows = [row for batch in batches[source] for row in rows_of(batch)]
+        assert Counter(row["lateness"] for row in rows) == labels
         future = mine.filter("is_clock_future")["record_count"].sum()
-        assert sum(row[COLUMN["is_clock_future"]] for row in rows) == future
+        assert sum(row["is_clock_future"] for row in rows) == future
 
 
 def test_robots_and_tests_are_told_by_their_own_marks(loaded):
@@ -138,11 +137,10 @@ def test_robots_and_tests_are_told_by_their_own_marks(loaded):
         row
         for name in ("web", "mobile")
         for batch in batches[name]
-        for row in batch.rows
+        for row in rows_of(batch)
     ]
-    device, is_bot = COLUMN["device_id"], COLUMN["is_bot"]
-    assert {row[device] for row in rows if row[is_bot]} == robots
-    found = {row[device] for row in rows if row[COLUMN["is_test"]]}
+    assert {row["device_id"] for row in rows if row["is_bot"]} == robots
+    found = {row["device_id"] for row in rows if row["is_test"]}
     assert found
     assert found <= tests
 

@@ -8,6 +8,7 @@ from orchestration.raw.formats.counts import Counts
 from orchestration.raw.formats.json_values import (
     DECODE_ERRORS,
     SHALLOW_SIZE,
+    Plain,
     decode,
     is_too_deep,
     problem_of,
@@ -17,7 +18,12 @@ from orchestration.raw.records import Record
 
 
 def read_ndjson(
-    stream: Readable, *, counts: Counts, batch_key: str, offset: int = 0
+    stream: Readable,
+    *,
+    counts: Counts,
+    batch_key: str,
+    offset: int = 0,
+    plain: Plain | None = None,
 ) -> Iterator[Record]:
     """Read the records of a stream of JSON lines, in bounded memory."""
     for block in line_blocks(stream, offset=offset):
@@ -25,31 +31,45 @@ def read_ndjson(
             (raw,) = block.lines
             yield Record(block.line, block.offset, raw, None, "line_too_long")
         else:
-            yield from _records(block, counts, batch_key)
+            yield from _records(block, counts, batch_key, plain)
 
 
-def _records(block: LineBlock, counts: Counts, batch_key: str) -> Iterator[Record]:
-    # The hot loop: one try, two tests and one tuple for a good line.
+def _records(
+    block: LineBlock, counts: Counts, batch_key: str, plain: Plain | None
+) -> Iterator[Record]:
+    # The hot loop: one try and one tuple for a line that is plainly an event.
     offset = block.offset
     for line, raw in enumerate(block.lines, block.line):
-        problem = None
-        value = None
         try:
-            if len(raw) > SHALLOW_SIZE and is_too_deep(raw):
-                problem = "too_deep"
-            else:
-                value = decode(raw)
-        except DECODE_ERRORS as error:
-            problem = problem_of(error) if raw.strip() else "blank"
-        if isinstance(value, dict):
-            if batch_key in value and isinstance(value[batch_key], list):
-                yield from batch_records(
-                    raw, line=line, offset=offset, batch_key=batch_key
-                )
-            else:
-                yield Record(line, offset, raw, value, None)
-        elif problem == "blank":
-            counts.blank += 1
+            envelope = plain(raw) if plain is not None else None
+        except DECODE_ERRORS:
+            envelope = None
+        if envelope is None:
+            yield from _judged(raw, line, offset, counts, batch_key)
         else:
-            yield Record(line, offset, raw, None, problem or "not_an_object")
+            yield Record(line, offset, raw, envelope, None)
         offset += len(raw) + 1
+
+
+def _judged(
+    raw: bytes, line: int, offset: int, counts: Counts, batch_key: str
+) -> Iterator[Record]:
+    """Read a line of which nothing is known: a record, a batch, a problem or blank."""
+    problem = None
+    value = None
+    try:
+        if len(raw) > SHALLOW_SIZE and is_too_deep(raw):
+            problem = "too_deep"
+        else:
+            value = decode(raw)
+    except DECODE_ERRORS as error:
+        problem = problem_of(error) if raw.strip() else "blank"
+    if isinstance(value, dict):
+        if batch_key in value and isinstance(value[batch_key], list):
+            yield from batch_records(raw, line=line, offset=offset, batch_key=batch_key)
+        else:
+            yield Record(line, offset, raw, value, None)
+    elif problem == "blank":
+        counts.blank += 1
+    else:
+        yield Record(line, offset, raw, None, problem or "not_an_object")

@@ -10,8 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration.raw.envelope import Envelope
 from orchestration.raw.formats.compression import Seekable
-from orchestration.raw.formats.json_values import decode
+from orchestration.raw.formats.json_values import DECODE_ERRORS, Plain, decode
 from orchestration.raw.formats.properties import unpacked
 from orchestration.raw.formats.refusals import (
     KEPT_OF_LONG_RECORD,
@@ -25,7 +26,7 @@ _BATCH_ROWS = (64, 20_000)
 _BUFFER_SIZE = 1 << 20
 
 
-def read_parquet(stream: Seekable) -> Iterator[Record]:
+def read_parquet(stream: Seekable, *, plain: Plain | None = None) -> Iterator[Record]:
     """Read the rows of a Parquet file: `line` counts rows, `offset` is one less.
 
     Parquet cannot say that a field is absent, so nulls are left out. NaN has no
@@ -47,11 +48,19 @@ def read_parquet(stream: Seekable) -> Iterator[Record]:
                 kept = raw if len(raw) <= RECORD_LIMIT else raw[:KEPT_OF_LONG_RECORD]
                 yield Record(row + 1, row, kept, None, problem)
             else:
-                value = {
-                    key: item for key, item in decode(raw).items() if item is not None
-                }
-                yield Record(row + 1, row, raw, unpacked(value), None)
+                yield Record(row + 1, row, raw, _value(raw, plain), None)
             row += 1
+
+
+def _value(raw: bytes, plain: Plain | None) -> dict[str, object] | Envelope:
+    if plain is not None:
+        try:
+            return plain(raw)
+        except DECODE_ERRORS:
+            pass
+    return unpacked(
+        {key: item for key, item in decode(raw).items() if item is not None}
+    )
 
 
 def _batches(stream: Seekable) -> Iterator[pa.RecordBatch]:
