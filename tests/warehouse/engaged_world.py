@@ -89,6 +89,22 @@ def _planted() -> list[Event]:
         Event("before", ends - timedelta(hours=1, microseconds=1), device_id="d8"),
         Event("after", ends, device_id="d8"),
         Event("last", ends - timedelta(microseconds=1), device_id="d8"),
+        # A call at the very end is of the next range.
+        Event(
+            "call",
+            ends,
+            event_name="endpoint_performance",
+            is_interactive=False,
+            device_id=None,
+            duration_ms=7,
+            properties={"endpoint": "/api/a"},
+        ),
+        # Half an hour before the watermark, just before that, and with it.
+        Event("active", WATERMARK - timedelta(minutes=30), device_id="d10"),
+        Event(
+            "gone", WATERMARK - timedelta(minutes=30, microseconds=1), device_id="d11"
+        ),
+        Event("coming", WATERMARK, device_id="d12"),
         *_pointers(start),
     ]
 
@@ -97,7 +113,7 @@ def _pointers(start: datetime) -> list[Event]:
     window = {"viewport_width": 1280, "viewport_height": 720}
     card = {"element_selector": ".event-card", "is_legacy": True}
     said = [
-        {"x_position": 150, "y_position": 200, "click_count": 1, **window},
+        {"x_position": 768, "y_position": 200, "click_count": 1, **window},
         {"x_position": 1280, "y_position": 24.9, "hover_count": 1, **window},
         {
             "x_position": 150,

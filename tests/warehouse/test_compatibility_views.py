@@ -162,7 +162,7 @@ def test_pointers_lie_on_a_grid_and_old_ones_on_none(engaged):
         for row in rows
     ]
     assert found == [
-        (11, 8, None, 1, 0, None),
+        (60, 8, None, 1, 0, None),
         (99, 0, None, 0, 1, None),
         (None, None, ".event-card", 1, 3, 75),
         # What broke its contract softly is no number, and no reason to show nothing.
