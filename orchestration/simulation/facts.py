@@ -15,12 +15,23 @@ from orchestration.simulation.world import (
     DAY,
     IS_INTERACTIVE,
     MINUTE,
+    PURCHASE,
     SENT_BY_SERVER,
 )
 
 WEB, MOBILE, SERVER, LEGACY, ACCESS_LOG = range(5)
 SOURCES = ("web", "mobile", "server", "legacy", "access_log")
 CLOCK_TOLERANCE = 5 * MINUTE
+# What steps of funnels ask for; an event that is none of it has the hit NOBODY.
+HITS = (
+    "page_view",
+    "user_registered",
+    "booking_attempt",
+    "booking_completed",
+    "custom.add_to_cart",
+    "occasion_view",
+    "purchase",
+)
 SCHEMA = {
     "session": pl.Int64,
     "device": pl.Int64,
@@ -29,6 +40,7 @@ SCHEMA = {
     "seen_at": pl.Int64,
     "at": pl.Int64,
     "page": pl.Int64,
+    "hit": pl.Int64,
     "source": pl.Int64,
     "is_interactive": pl.Boolean,
     "is_double": pl.Boolean,
@@ -75,6 +87,11 @@ def facts_of(setting: Setting, day: Day) -> pl.DataFrame:
             "seen_at": seen_at(setting, day),
             "at": moments.at,
             "page": moments.page,
+            "hit": hits_of(
+                moments.name,
+                is_occasion_view=(moments.target < NOBODY) & (moments.value == 0),
+                is_purchase=moments.target == PURCHASE,
+            ),
             "source": source,
             "is_interactive": IS_INTERACTIVE[moments.name],
             "is_double": moments.is_double,
@@ -86,6 +103,20 @@ def facts_of(setting: Setting, day: Day) -> pl.DataFrame:
         schema=SCHEMA,
     )
     return facts.filter(pl.Series(day.has_landed))
+
+
+def hits_of(
+    name: np.ndarray, *, is_occasion_view: np.ndarray, is_purchase: np.ndarray
+) -> np.ndarray:
+    """Return which hit each event is, given what it is if it may be one of two."""
+    hit = np.full(len(name), NOBODY)
+    for number, event in enumerate(HITS):
+        if event in CODE:
+            hit[name == CODE[event]] = number
+    views = (name == CODE["interaction"]) & is_occasion_view
+    hit[views] = HITS.index("occasion_view")
+    hit[(name == CODE["conversion"]) & is_purchase] = HITS.index("purchase")
+    return hit
 
 
 def counted(*names: str) -> pl.Expr:
@@ -160,6 +191,13 @@ def page_days_of(facts: pl.DataFrame) -> pl.DataFrame:
         .group_by((pl.col("seen_at") // DAY).alias("day"), "page")
         .agg(pl.len().cast(pl.Int64).alias("view_count"))
         .collect()
+    )
+
+
+def funnel_hits_of(facts: pl.DataFrame) -> pl.DataFrame:
+    """Return the events that a step of a funnel may ask for."""
+    return facts.filter(is_counted(), pl.col("hit") != NOBODY).select(
+        "person", "seen_at", "hit", "source", "is_recoverable"
     )
 
 

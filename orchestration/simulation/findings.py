@@ -17,7 +17,13 @@ from orchestration.simulation.people import BOT, NOBODY
 from orchestration.simulation.setting import Setting
 from orchestration.simulation.texts import instants_of, numbered, picked
 from orchestration.simulation.truth import Truth
-from orchestration.simulation.world import CODE, DAY, EVENT_NAMES, SENT_BY_SERVER
+from orchestration.simulation.world import (
+    CODE,
+    DAY,
+    EVENT_NAMES,
+    PURCHASE,
+    SENT_BY_SERVER,
+)
 
 GOALS = ("booking_attempt", "user_registered", "conversion", "custom.add_to_cart")
 CONVERSIONS = ("registration", "purchase", "newsletter_signup")
@@ -182,7 +188,7 @@ def _occasion_steps(day: Day, shared: _Shared) -> pl.DataFrame:
     views = (moments.name == CODE["interaction"]) & (moments.target < NOBODY)
     views &= moments.value == 0
     carts = moments.name == CODE["custom.add_to_cart"]
-    buys = (moments.name == CODE["conversion"]) & (moments.target == 1)
+    buys = (moments.name == CODE["conversion"]) & (moments.target == PURCHASE)
     where = np.flatnonzero(views | carts | buys)
     step = np.where(views[where], 2, np.where(carts[where], 3, 4))
     occasion = day.visits.target[moments.visit[where]]

@@ -8,7 +8,7 @@ from orchestration.simulation.people import NOBODY
 from orchestration.simulation.setting import Setting
 from orchestration.simulation.tables import Growing
 from orchestration.simulation.visits import Visits
-from orchestration.simulation.world import CODE, DAY
+from orchestration.simulation.world import CODE, DAY, PURCHASE
 
 # An occasion that does not take place is called off this long before its start.
 NOTICE = 2 * DAY
@@ -35,7 +35,7 @@ class Orders:
         """Turn the purchases of a day into orders; return each moment's order or -1."""
         dice = self.setting.world.dice("orders", day)
         bought = np.flatnonzero(
-            (moments.name == CODE["conversion"]) & (moments.target == 1)
+            (moments.name == CODE["conversion"]) & (moments.target == PURCHASE)
         )
         visit = moments.visit[bought]
         count = len(bought)

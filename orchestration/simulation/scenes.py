@@ -21,7 +21,7 @@ from orchestration.simulation.visits import (
     SWITCHES,
     Visits,
 )
-from orchestration.simulation.world import CODE, MINUTE, chosen
+from orchestration.simulation.world import CODE, MINUTE, PURCHASE, chosen
 
 LOGIN_KEY = 0.20
 REGISTER_KEY = 0.32
@@ -153,7 +153,7 @@ def lay_out_occasions(
             layout.add(deep, 0.60, "custom.add_to_cart", target=occasion)
         else:
             layout.add(deep, 0.64, "page_view", page=PAGE["/checkout"])
-            layout.add(deep, 0.66, "conversion", target=1)
+            layout.add(deep, 0.66, "conversion", target=PURCHASE)
 
 
 def lay_out_extras(visits: Visits, layout: Layout, dice: np.random.Generator) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from orchestration.simulation.facts import SCHEMA
+from orchestration.simulation.facts import SCHEMA, hits_of
 from orchestration.simulation.world import HOUR, SECOND, SESSION_GAP, World
 
 # Numbers of their sessions, far above those of visits.
@@ -82,6 +82,12 @@ def facts_of_strangers(
             "seen_at": requests.at,
             "at": requests.at,
             "page": pages,
+            # They only ever look at occasions, and only ever buy.
+            "hit": hits_of(
+                names,
+                is_occasion_view=np.ones(count, dtype=bool),
+                is_purchase=np.ones(count, dtype=bool),
+            ),
             "source": np.full(count, source),
             "is_interactive": np.ones(count, dtype=bool),
             "is_double": np.zeros(count, dtype=bool),

@@ -13,7 +13,9 @@ from pathlib import Path
 import polars as pl
 
 from orchestration.simulation.facts import (
+    HITS,
     SOURCES,
+    funnel_hits_of,
     is_counted,
     page_days_of,
     person_days_of,
@@ -67,6 +69,7 @@ class Truth:
         self.add("sessions", sessions_of(facts))
         self.add("person_days", person_days_of(facts))
         self.add("page_days", page_days_of(facts))
+        self.add("funnel_hits", funnel_hits_of(facts))
 
     def frame(self, table: str) -> pl.DataFrame:
         """Return the rows of a table so far."""
@@ -85,13 +88,14 @@ class Truth:
         return {name: len(frame) for name, frame in tables.items()}
 
     def _finished(self) -> dict[str, pl.DataFrame]:
-        done = ("sessions", "person_days", "page_days")
+        done = ("sessions", "person_days", "page_days", "funnel_hits")
         tables = {
             name: self.frame(name) for name in sorted(self._frames) if name not in done
         }
         sessions, person_days = self._sessions(), self._person_days()
         tables["sessions"] = sessions
         tables["person_days"] = person_days
+        tables["funnel_hits"] = self._funnel_hits()
         tables["top_pages_daily"] = self._page_days()
         tables["metrics_daily"] = metrics_daily(sessions, person_days)
         return tables
@@ -139,6 +143,16 @@ class Truth:
             pl.col("^.*_count$"),
             pl.col(*flags),
         ).sort("person", "day")
+
+    def _funnel_hits(self) -> pl.DataFrame:
+        raw = self.frame("funnel_hits")
+        return raw.select(
+            self._person_names(raw["person"]).alias("person"),
+            _instant("seen_at").alias("occurred_at"),
+            _name_of(HITS, "hit"),
+            _name_of(SOURCES, "source"),
+            "is_recoverable",
+        ).sort("person", "occurred_at", "hit")
 
     def _page_days(self) -> pl.DataFrame:
         raw = (

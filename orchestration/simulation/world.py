@@ -56,6 +56,8 @@ NON_INTERACTIVE = (
     "consent_changed",
     "heartbeat",
 )
+# The target of a conversion that is a purchase.
+PURCHASE = 1
 IS_INTERACTIVE = np.array([name not in NON_INTERACTIVE for name in EVENT_NAMES])
 SENT_BY_SERVER = np.isin(
     EVENT_NAMES,

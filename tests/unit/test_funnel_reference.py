@@ -142,6 +142,7 @@ def test_a_common_sequence_tells_which_of_one_instant_came_first():
     assert path("b@0/web:1 a@0/web:2 c@1") == [0]
     assert path("b@0/app:1 a@0/web:2 c@1") == [0, 0, 1]
     assert path("b@0 a@0/web:2 c@1") == [0, 0, 1]
+    assert path("b@0/web:2 a@0/web:2 c@1") == [0, 0, 1]
 
 
 def test_every_pair_of_a_path_keeps_what_order_is_known():

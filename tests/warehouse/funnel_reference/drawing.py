@@ -36,7 +36,7 @@ def draw_history(chance: random.Random, unit: str) -> list[Row]:
     """Return the rows of one unit, a few of them at one instant, in no order."""
     count = chance.randint(2, 9)
     slots = [chance.randrange(SLOTS) for _ in range(chance.randint(1, count))]
-    sequences = chance.sample(range(100), count)
+    sequences = [chance.randrange(20) for _ in range(count)]
     return [
         Row(
             id=f"{unit}-{chance.randrange(10**6):06}-{index}",
