@@ -5,7 +5,7 @@ exactly on the ends of windows, far more often than in life.
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +22,7 @@ START = datetime(2026, 3, 1, 22, tzinfo=UTC)
 GRID = timedelta(minutes=10)
 GAP = timedelta(minutes=30)
 SLOTS = 24
+HALF = 0.5
 EVENTS = ("custom.a", "custom.b", "custom.c", "custom.d", "custom.x", "custom.n")
 COLOURS = ("red", "blue", None)
 SIZES = ("s", "s", "m", None)
@@ -36,19 +37,30 @@ def draw_history(chance: random.Random, unit: str) -> list[Row]:
     """Return the rows of one unit, a few of them at one instant, in no order."""
     count = chance.randint(2, 9)
     slots = [chance.randrange(SLOTS) for _ in range(chance.randint(1, count))]
-    sequences = [chance.randrange(20) for _ in range(count)]
+    instants = [instant(chance.choice(slots)) + _jitter(chance) for _ in range(count)]
+    events = chance.choices(EVENTS, weights=(5, 5, 4, 2, 2, 2), k=count)
+    if chance.random() < HALF:
+        # Somebody who walks on from a to d, whatever comes between.
+        instants.sort()
+        events = _walk(events)
     return [
         Row(
             id=f"{unit}-{chance.randrange(10**6):06}-{index}",
-            occurred_at=instant(chance.choice(slots)) + _jitter(chance),
-            event=chance.choices(EVENTS, weights=(5, 5, 4, 2, 2, 2))[0],
+            occurred_at=instants[index],
+            event=event,
             unit=unit,
             source=chance.choice(("web", "web", "app")),
-            sequence=chance.choice((None, sequences[index])),
+            sequence=chance.choice((None, chance.randrange(20))),
             properties=_properties(chance),
         )
-        for index in range(count)
+        for index, event in enumerate(events)
     ]
+
+
+def _walk(events: Sequence[str]) -> list[str]:
+    """Return the events with those of steps sorted, the others where they are."""
+    steps = sorted(event for event in events if event in EVENTS[:4])
+    return [steps.pop(0) if event in EVENTS[:4] else event for event in events]
 
 
 def _jitter(chance: random.Random) -> timedelta:
@@ -71,18 +83,29 @@ def with_sessions(rows: Iterable[Row]) -> list[Row]:
     return found
 
 
-def draw_funnel(chance: random.Random) -> Funnel:
-    """Return a funnel: an order, a count, and about two settings more."""
-    order = chance.choice(("ordered", "ordered", "strict", "any_order"))
+def draw_funnels(chance: random.Random) -> list[Funnel]:
+    """Return a funnel of every order, count and setting, and some settings more."""
+    return [
+        _drawn(chance, order=order, counting=counting, setting=setting)
+        for order in ("ordered", "strict", "any_order")
+        for counting in ("uniques", "totals", "sessions")
+        for setting in _SETTINGS
+    ]
+
+
+def _drawn(
+    chance: random.Random, *, order: str, counting: str, setting: "_Setting"
+) -> Funnel:
     funnel = Funnel(
         steps=_steps(chance),
         order=order,
+        counting=counting,
         window=GRID * chance.choice((3, 6, 6, 9, 12)),
-        counting=chance.choice(("uniques", "uniques", "totals", "sessions")),
         scope=chance.choice(("steps", "all")),
     )
-    for setting in chance.sample(_SETTINGS, k=chance.randint(1, 3)):
-        funnel = setting(funnel, chance)
+    more = chance.sample(_SETTINGS, k=chance.choice((0, 1, 1, 2)))
+    for each in (setting, *more):
+        funnel = each(funnel, chance)
     return _tidied(funnel, chance)
 
 
@@ -117,10 +140,11 @@ def _with_step_window(funnel: Funnel, chance: random.Random) -> Funnel:
 
 
 def _with_optional_step(funnel: Funnel, chance: random.Random) -> Funnel:
-    extra = Step((Happening(chance.choice(EVENTS[:3])),), is_optional=True)
+    events = chance.sample(EVENTS[:3], k=chance.choice((1, 2)))
+    extra = Step(tuple(map(Happening, events)), is_optional=True)
     place = chance.randint(1, len(funnel.steps))
     before, after = funnel.steps[:place], list(funnel.steps[place:])
-    if after and chance.random() < 0.5:
+    if after:
         after[0] = replace(after[0], within=GRID * chance.choice((1, 2, 3)))
     order = "ordered" if funnel.order == "any_order" else funnel.order
     return replace(funnel, steps=(*before, extra, *after), order=order)
@@ -166,7 +190,7 @@ def _with_range(funnel: Funnel, chance: random.Random) -> Funnel:
         funnel,
         entry_from=chance.choice((None, instant(first))),
         entry_to=instant(last),
-        clips=chance.random() < 0.5,
+        clips=chance.random() < HALF,
     )
 
 
@@ -176,11 +200,13 @@ def _with_breakdown(funnel: Funnel, chance: random.Random) -> Funnel:
     return replace(funnel, breakdown=by)
 
 
-_SETTINGS = (
+_Setting = Callable[[Funnel, random.Random], Funnel]
+_SETTINGS: tuple[_Setting, ...] = (
     _with_alternatives,
     _with_condition,
     _with_step_window,
     _with_step_window,
+    _with_optional_step,
     _with_optional_step,
     _with_anchor,
     _with_exclusion,
