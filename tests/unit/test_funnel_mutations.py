@@ -40,9 +40,3 @@ def test_a_changed_rule_changes_an_answer(mutation):
         answer(question, rows, mutation()) != expected
         for question, rows, expected in asked()
     ), mutation.__doc__
-
-
-def test_the_order_of_the_rows_changes_nothing():
-    chance = random.Random(29)
-    for question, rows, expected in asked()[:40]:
-        assert answer(question, chance.sample(rows, len(rows)), Rules()) == expected
