@@ -27,6 +27,7 @@ from orchestration.quality.differences import (
     replace_keys,
     replace_stale_days,
 )
+from orchestration.quality.identity_impact import count_moved_rows
 from orchestration.quality.published_tables import (
     PublicationError,
     PublishedTable,
@@ -302,6 +303,7 @@ def _publish_table(
             publication_id=publication_id,
             columns=[name for name in columns if name not in added],
         )
+        count_moved_rows(connection, table, scope=scope, columns=columns)
     return replace_stale_days(connection, table, columns=columns), restated
 
 

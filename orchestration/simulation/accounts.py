@@ -7,6 +7,7 @@ from orchestration.simulation.app_money import payout_amounts
 from orchestration.simulation.bookings import Bookings
 from orchestration.simulation.catalogue import CAMPAIGNS, CURRENCIES, SITES
 from orchestration.simulation.days import Planner
+from orchestration.simulation.leads import identities_of
 from orchestration.simulation.outcomes import experiments_of
 from orchestration.simulation.people import CUSTOMER, KIND_NAMES, NOBODY
 from orchestration.simulation.services import (
@@ -51,6 +52,7 @@ def tables_of_truth(planner: Planner, truth: Truth) -> None:
     truth.add("anomalies", anomalies_of(setting))
     truth.add("experiments", experiments_of(truth))
     truth.add("funnel_persons", funnel_of(planner, bookings))
+    truth.add("identities", identities_of(planner))
 
 
 def bookings_at_end(bookings: Bookings) -> pl.DataFrame:

@@ -26,7 +26,7 @@ LAST_NAMES = pl.Series(
 def users(planner: Planner) -> pl.DataFrame:
     """Return everybody who has registered."""
     people = planner.setting.people
-    who = _has_account(planner)
+    who = has_account(planner)
     count = len(who)
     names = _names(who)
     source = np.where(who % 3 == 0, who % 5, NOBODY)
@@ -67,7 +67,8 @@ def _names(who: np.ndarray) -> pl.DataFrame:
     )
 
 
-def _has_account(planner: Planner) -> np.ndarray:
+def has_account(planner: Planner) -> np.ndarray:
+    """Return who has registered by the end of the world."""
     people, world = planner.setting.people, planner.setting.world
     may = np.isin(people.kind, (CUSTOMER, PROVIDER))
     return np.flatnonzero(
@@ -76,7 +77,7 @@ def _has_account(planner: Planner) -> np.ndarray:
 
 
 def _phones(people: People, who: np.ndarray) -> pl.Series:
-    """Couples share a number, some people give zeros, a third gives none."""
+    """Couples share a number, some people one of an agency; some give zeros or none."""
     partner = people.partner[who]
     number = np.where((partner >= 0) & (partner < who), partner, who)
     phone = numbered("+4930", number, 8)
@@ -84,6 +85,8 @@ def _phones(people: People, who: np.ndarray) -> pl.Series:
     return frame.select(
         pl.when(pl.col("who") % 101 == 0)
         .then(pl.lit("0000000000"))
+        .when((pl.col("who") % 29 == 7) & ~pl.col("couple"))
+        .then(pl.lit("+49 30 99999999"))
         .when((pl.col("who") % 3 != 1) | pl.col("couple"))
         .then("phone")
     ).to_series()

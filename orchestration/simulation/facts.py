@@ -182,6 +182,20 @@ def person_days_of(facts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def device_firsts_of(facts: pl.DataFrame, *, person_count: int) -> pl.DataFrame:
+    """Return who was known first on every device, and when."""
+    return (
+        facts.lazy()
+        .filter(is_counted() & (pl.col("person") < person_count))
+        .group_by("device")
+        .agg(
+            pl.col("person").sort_by("seen_at").first(),
+            pl.col("seen_at").min(),
+        )
+        .collect()
+    )
+
+
 def page_days_of(facts: pl.DataFrame) -> pl.DataFrame:
     """Return views per page and day, as the overview must show them."""
     return (

@@ -61,7 +61,9 @@ class _Shared:
         counts = devices.has_consent[device] & ~people.is_test[visitor]
         frame = pl.DataFrame(
             {
-                "person": self._persons(moments),
+                "person": self._persons(day.person[moments], moments),
+                # Whom the event names itself, or the device, whoever was behind it.
+                "unit": self._persons(day.moments.user[moments], moments),
                 "device_id": picked(devices.device_id, device),
                 "session_number": session_number(
                     day.visits.number[visit], day.part[moments]
@@ -74,9 +76,9 @@ class _Shared:
         )
         return frame.filter(pl.Series(day.has_landed[moments]))
 
-    def _persons(self, moments: np.ndarray) -> pl.Series:
+    def _persons(self, users: np.ndarray, moments: np.ndarray) -> pl.Series:
         people, devices = self.setting.people, self.setting.devices
-        user = picked(people.user_id, self.day.person[moments])
+        user = picked(people.user_id, users)
         device = picked(devices.device_id, self.day.device[moments])
         return pl.select(
             pl.coalesce(pl.lit("user:") + user, pl.lit("device:") + device)

@@ -17,6 +17,7 @@ from orchestration.simulation.deliveries import Deliveries, deliver
 from orchestration.simulation.facts import facts_of
 from orchestration.simulation.findings import add_findings
 from orchestration.simulation.landing import Landing
+from orchestration.simulation.leads import Leads
 from orchestration.simulation.legacy import Legacy
 from orchestration.simulation.malformed import BATCH_KINDS, KINDS, draw_kinds
 from orchestration.simulation.properties import Properties
@@ -88,6 +89,7 @@ def simulate(
     truth_counts: dict[str, int] = {}
     if truth is not None:
         tables_of_truth(run.planner, run.truth)
+        run.truth.know_leads(run.leads.persons(run.planner))
         run.truth.add("files", _files(world, run.landing))
         truth_counts = run.truth.write(truth)
     app_counts: dict[str, int] = {}
@@ -117,6 +119,7 @@ class _Run:
         self.truth = Truth(setting)
         self.legacy = Legacy(setting, self.truth)
         self.access_log = AccessLog(setting, self.truth)
+        self.leads = Leads(setting, self.truth)
         properties = Properties(setting, self.planner.orders.table)
         self.renderer = Renderer(setting, properties)
         self.services = Services(setting)
@@ -130,10 +133,11 @@ class _Run:
         day = self.planner.plan(number)
         copies = deliver(self.setting, day)
         self._count(day, copies)
-        own = self.services.of_their_own(day)
+        own = pl.concat([self.services.of_their_own(day), self.leads.rows(number)])
         if wants_truth:
             facts = facts_of(self.setting, day)
             self.truth.add_facts(facts)
+            self.truth.add_facts(self.leads.facts(number))
             add_findings(self.truth, self.setting, day, copies, own)
             self.truth.add("endpoints_daily", endpoints_of(own))
         if self._is_to_be_written(copies):

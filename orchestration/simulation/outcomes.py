@@ -11,6 +11,7 @@ def experiments_of(truth: Truth) -> pl.DataFrame:
     exposures, goals = truth.frame("exposures"), truth.frame("conversions")
     if not len(exposures):
         return pl.DataFrame()
+    exposures, goals = truth.units(exposures), truth.units(goals)
     arms = (
         exposures.filter("is_counted")
         .group_by("experiment_id", "person")

@@ -15,6 +15,7 @@ import polars as pl
 from orchestration.simulation.facts import (
     HITS,
     SOURCES,
+    device_firsts_of,
     funnel_hits_of,
     is_counted,
     page_days_of,
@@ -44,6 +45,8 @@ class Truth:
         self.device_count = len(devices.owner)
         self.path_texts = [setting.catalogue.paths]
         self.path_count = len(setting.catalogue.paths)
+        # Devices whose user is known only at the end of the world.
+        self._known_as: dict[str, str] = {}
 
     def name_devices(self, texts: pl.Series) -> int:
         """Make devices of other sources known; return the number of the first."""
@@ -59,6 +62,12 @@ class Truth:
         self.path_count += len(texts)
         return first
 
+    def know_leads(self, leads: pl.DataFrame) -> None:
+        """Call the devices of leads by the persons that they turned out to be."""
+        self.add("leads", leads)
+        devices = (pl.lit("device:") + pl.col("device_id")).alias("device")
+        self._known_as = dict(leads.select(devices, "person").iter_rows())
+
     def add(self, table: str, frame: pl.DataFrame) -> None:
         """Collect rows of a table; one without any still says which columns it has."""
         if len(frame) or table not in self._frames:
@@ -70,6 +79,25 @@ class Truth:
         self.add("person_days", person_days_of(facts))
         self.add("page_days", page_days_of(facts))
         self.add("funnel_hits", funnel_hits_of(facts))
+        count = len(self.setting.people.kind)
+        self.add("device_firsts", device_firsts_of(facts, person_count=count))
+
+    def units(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Let `person` be whom an experiment counts: a device is its first user."""
+        firsts = (
+            self.frame("device_firsts")
+            .group_by("device")
+            .agg(pl.col("person").sort_by("seen_at").first())
+        )
+        devices = self._names(self.device_texts, firsts["device"])
+        known_as = dict(
+            zip(
+                pl.select(pl.lit("device:") + devices).to_series(),
+                self._person_names(firsts["person"]),
+                strict=True,
+            )
+        )
+        return frame.with_columns(pl.col("unit").replace(known_as).alias("person"))
 
     def frame(self, table: str) -> pl.DataFrame:
         """Return the rows of a table so far."""
@@ -88,7 +116,13 @@ class Truth:
         return {name: len(frame) for name, frame in tables.items()}
 
     def _finished(self) -> dict[str, pl.DataFrame]:
-        done = ("sessions", "person_days", "page_days", "funnel_hits")
+        done = (
+            "sessions",
+            "person_days",
+            "page_days",
+            "funnel_hits",
+            "device_firsts",
+        )
         tables = {
             name: self.frame(name) for name in sorted(self._frames) if name not in done
         }
@@ -112,7 +146,7 @@ class Truth:
                 for text in self.device_texts
             ),
         ]
-        return self._names(persons, codes)
+        return self._names(persons, codes).replace(self._known_as)
 
     def _sessions(self) -> pl.DataFrame:
         raw = self.frame("sessions")
@@ -135,11 +169,11 @@ class Truth:
         raw = self.frame("person_days")
         flags = ("is_bot", "is_test", "has_consent", "is_recoverable")
         raw = raw.group_by("person", "day", *flags).agg(pl.col("^.*_count$").sum())
-        known = pl.col("person") < len(self.setting.people.kind)
+        names = self._person_names(raw["person"]).alias("person")
         return raw.select(
-            self._person_names(raw["person"]).alias("person"),
+            names,
             _day(pl.col("day")),
-            known.alias("is_known"),
+            names.str.starts_with("user:").alias("is_known"),
             pl.col("^.*_count$"),
             pl.col(*flags),
         ).sort("person", "day")

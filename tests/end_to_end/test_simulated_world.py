@@ -4,7 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.end_to_end import truth_of_app, truth_of_files, truth_of_people
+from tests.end_to_end import (
+    truth_of_app,
+    truth_of_files,
+    truth_of_identities,
+    truth_of_people,
+)
 from tests.end_to_end.comparing import assert_equal
 from tests.end_to_end.house import WORLD, live_through, made_database
 
@@ -17,6 +22,8 @@ CHECKS = [
     truth_of_people.check_sessions_of_days,
     truth_of_people.check_pages,
     truth_of_people.check_experiments,
+    truth_of_identities.check_accounts,
+    truth_of_identities.check_leads,
     truth_of_app.check_money,
     truth_of_app.check_bookings,
 ]

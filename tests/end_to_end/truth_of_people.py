@@ -93,7 +93,7 @@ def check_person_days(story):
     lost = {person_id(f"device:{name}") for name in unrecoverable_devices(story)}
     expected = {
         (row["day"], person_id(row["person"])): (
-            row["person"].startswith("device:"),
+            not row["person"].startswith("user:"),
             row["interactive_event_count"]
             - (row["raw_view_count"] - row["view_count"]),
             row["view_count"],

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from orchestration.identity import resolution
 from orchestration.identity.resolution import Edge, Node, resolve
 from tests.unit.reference_identity import KINDS, persons_of
 
@@ -51,6 +52,52 @@ def test_persons_are_those_of_brute_force_in_any_order(seed):
         persons, refused = persons_of(edges, limits)
         assert found.persons == persons
         assert found.refusals == refused
+
+
+# Changes of a rule, each of which brute force must notice.
+MUTATIONS = {
+    "no limits": ("_exceeded", lambda *_: None),
+    "limits one lower": (
+        "_exceeded",
+        lambda group, other, limits: next(
+            (
+                kind
+                for kind, most in limits.items()
+                if group.counts.get(kind, 0) + other.counts.get(kind, 0) >= most
+            ),
+            None,
+        ),
+    ),
+    "other names first": ("PERSON_TYPES", ("user", "phone", "email", "external")),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_changed_rule_gives_other_persons(name, monkeypatch):
+    monkeypatch.setattr(resolution, *MUTATIONS[name])
+    assert differs_from_brute_force(as_edges)
+
+
+def test_another_order_of_edges_gives_other_persons():
+    def without_priority(edges):
+        return [edge._replace(priority=1) for edge in as_edges(edges)]
+
+    def without_time(edges):
+        return [edge._replace(first_seen_at=START) for edge in as_edges(edges)]
+
+    assert not differs_from_brute_force(as_edges)
+    assert differs_from_brute_force(without_priority)
+    assert differs_from_brute_force(without_time)
+
+
+def differs_from_brute_force(listed):
+    chance = random.Random(11)
+    for _ in range(300):
+        edges = random_edges(chance, 12)
+        found = resolve(listed(edges), limits=LIMITS)
+        if (found.persons, found.refusals) != persons_of(edges, LIMITS):
+            return True
+    return False
 
 
 def test_a_part_that_no_edge_leaves_can_be_resolved_alone():

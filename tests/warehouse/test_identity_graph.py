@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from orchestration.raw.retention import purge_day
 from tests.warehouse.histories import at, load, remove, shuffled_batches
 from tests.warehouse.identity_world import (
     RULES,
@@ -249,3 +250,23 @@ def test_hostile_values_are_dropped_or_kept_as_they_are(value, connection):
     load(connection, [event, later])
     prepare(connection, [event, later])
     assert_as_brute_force(connection, [event, later], [])
+
+
+def test_what_a_purged_day_said_of_persons_stays_known(database, connection):
+    set_rules(connection)
+    events = [
+        identified("both", at(days=1), device="laptop", user="u1", email="m1"),
+        identified("later", at(days=5), device="phone", email="m1"),
+        identified("anonymous", at(days=5, hours=9), device="laptop"),
+    ]
+    load(connection, events)
+    prepare(connection, events)
+    before = found(connection)
+    assert before[2] == {"later": "user u1", "anonymous": "user u1"}
+    with connection.transaction():
+        # As a load says it; a purge believes the ledger.
+        connection.execute("update ops.touched_days set row_change = row_count")
+    purge_day(database, at(days=1).date(), reason="retention")
+    for is_full in (False, True):
+        prepare(connection, events[1:], is_full=is_full)
+        assert found(connection) == before

@@ -2,6 +2,8 @@
 
 import pytest
 
+from orchestration.quality.published_tables import PublishedTable
+from orchestration.quality.publishing import Terms, publish
 from tests.warehouse.definitions import define
 from tests.warehouse.histories import Event, at, build, load, table_rows
 from tests.warehouse.identity_world import Account, extract, identified, set_rules
@@ -9,6 +11,13 @@ from tests.warehouse.reference_sessions import hashed_key
 from tests.warehouse.test_models_funnels import define_funnel
 
 MODELS = ("+funnel_steps", "+experiment_counts", "+person_days")
+PERSON_DAYS = PublishedTable(
+    name="person_days",
+    schema="marts",
+    key=("day", "person_id"),
+    day="day",
+    is_incremental=True,
+)
 TABLES = ("marts.person_days", "marts.funnel_entries", "marts.experiment_exposures")
 
 
@@ -59,6 +68,17 @@ def days_of(connection):
     return {(day, person): (count, anonymous) for day, person, count, anonymous in rows}
 
 
+def publish_days(connection):
+    """Publish the days of persons; return what the last run of identity moved."""
+    publication = publish(connection, tables=[PERSON_DAYS], terms=Terms())
+    assert not publication.is_held
+    moved = connection.execute(
+        "select published_row_count from identity.runs order by build_id desc limit 1"
+    ).fetchone()
+    connection.commit()
+    return moved
+
+
 def units(connection):
     rows = connection.execute(
         "select person_id, variant from marts.experiment_exposures"
@@ -90,6 +110,7 @@ def test_days_funnels_and_experiments_follow_a_lead_who_registers(built, databas
     # First touch: in experiments a shared device stands for whoever had it first.
     assert units(built) == {(lead, "large"), (ben, "control")}
 
+    assert publish_days(built) == (None,)
     extract(built, [Account("ann", at(days=6), "m1")])
     build(built, url=database, select=MODELS)
     after = days_of(built)
@@ -102,6 +123,8 @@ def test_days_funnels_and_experiments_follow_a_lead_who_registers(built, databas
     built.commit()
     assert entries == [(2,)]
 
+    # One row of the lead goes, one of hers comes.
+    assert publish_days(built) == (2,)
     incremental = [table_rows(built, table) for table in TABLES]
     build(built, url=database, select=MODELS, is_full=True)
     assert [table_rows(built, table) for table in TABLES] == incremental

@@ -1,0 +1,94 @@
+"""Impact: how many rows that readers saw change because of who is who."""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+
+from orchestration.quality.differences import Scope
+from orchestration.quality.published_tables import PublishedTable, names
+
+
+def count_moved_rows(
+    connection: psycopg.Connection,
+    table: PublishedTable,
+    *,
+    scope: Scope,
+    columns: Sequence[str],
+) -> int:
+    """Count the rows of `stale_days` that identity changed; add them to its run.
+
+    Called before the rows are replaced. On a day that has news besides, only rows of
+    persons who are called something else are certain to be identity's doing.
+    """
+    statement = sql.SQL(_MOVED).format(
+        names=names(columns),
+        key=names(table.key, "differing"),
+        data=table.data,
+        mart=table.mart,
+        day=sql.Identifier(table.day or ""),
+        is_renamed=sql.SQL(_IS_RENAMED if "person_id" in columns else "false"),
+    )
+    given = {"after": scope.after_build, "up_to": scope.up_to_build}
+    row = connection.execute(statement, given).fetchone()
+    count = int(row[0]) if row else 0
+    connection.execute(_NOTE, {**given, "count": count})
+    return count
+
+
+_MOVED = """
+    with days as (
+        select
+            changed.day,
+            bool_or(changed.model = 'raw.events') as has_news
+        from ops.changed as changed
+        inner join stale_days using (day)
+        where
+            changed.build_id > %(after)s
+            and changed.build_id <= %(up_to)s
+            and changed.model in ('raw.events', 'identity.device_owners')
+        group by changed.day
+        having bool_or(changed.model = 'identity.device_owners')
+    ),
+
+    seen as (
+        select {names} from {data}
+        where {day} in (select days.day from days)
+    ),
+
+    made as (
+        select {names} from {mart}
+        where {day} in (select days.day from days)
+    ),
+
+    differing as (
+        (select * from seen except select * from made)
+        union all
+        (select * from made except select * from seen)
+    )
+
+    select count(distinct ({key}))
+    from differing
+    inner join days on differing.{day} = days.day
+    where not days.has_news or {is_renamed}
+"""
+
+_IS_RENAMED = """
+    differing.person_id in (
+        select renamed.person_id
+        from identity.person_id_changes as logged
+        cross join lateral (
+            values (logged.before_person_id), (logged.after_person_id)
+        ) as renamed (person_id)
+        where logged.build_id > %(after)s and logged.build_id <= %(up_to)s
+    )
+"""
+
+_NOTE = """
+    update identity.runs
+    set published_row_count = coalesce(published_row_count, 0) + %(count)s
+    where build_id = (
+        select max(build_id) from identity.runs
+        where build_id > %(after)s and build_id <= %(up_to)s
+    )
+"""
