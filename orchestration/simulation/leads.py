@@ -67,6 +67,7 @@ class Leads:
                 "seen_at": at,
                 "at": at,
                 "page": np.zeros(count, dtype=np.int64),
+                "hit": np.full(count, NOBODY),
                 "source": np.full(count, SERVER),
                 "is_interactive": np.ones(count, dtype=bool),
                 "is_double": np.zeros(count, dtype=bool),
