@@ -25,8 +25,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: setup  ## a simulated marketplace from landing files to a report
 	@$(BIN)/daybook demo
 
-dev: setup  ## the Dagster UI on the same data, schedules running
-	@$(BIN)/daybook dev
+dev: setup  ## the Dagster UI on the same data, schedules running; WRITE=1 may launch
+	@$(BIN)/daybook dev $(if $(WRITE),--write)
 
 test: setup  ## every test but the long ones
 	@$(BIN)/python -m pytest

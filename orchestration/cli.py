@@ -44,17 +44,19 @@ def demo(
 @app.command()
 def dev(
     port: Annotated[int, typer.Option(help="Loopback port of the UI.")] = 3000,
+    write: Annotated[bool, typer.Option("--write", help="May launch runs.")] = False,  # noqa: FBT002
 ) -> None:
-    """Open the Dagster UI on loopback, with schedules and sensors running."""
+    """Open the Dagster UI on loopback, read-only, schedules and sensors running."""
     from orchestration.dev import run_dagster  # noqa: PLC0415
     from orchestration.warehouse.server import bi_url  # noqa: PLC0415
 
     with _warehouse(keep_running=True) as (settings, _):
-        print(f"Dagster UI     http://127.0.0.1:{port}   (in half a minute)")
+        mode = "may launch runs" if write else "read-only; --write lets it launch runs"
+        print(f"Dagster UI     http://127.0.0.1:{port}   (in half a minute; {mode})")
         print(f"psql and BI    {bi_url(settings)}")
         print("Ctrl-C stops the UI; the database stays up until `daybook stop`.")
         sys.stdout.flush()
-        raise typer.Exit(run_dagster(port))
+        raise typer.Exit(run_dagster(port, is_writable=write))
 
 
 @app.command()

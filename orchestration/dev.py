@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 from orchestration.settings import PROJECT_ROOT
 
@@ -12,12 +11,18 @@ from orchestration.settings import PROJECT_ROOT
 _WARNINGS = "ignore:Function `dev_command` is superseded"
 
 
-def run_dagster(port: int) -> int:
-    """Run the UI on loopback until it ends or this process is told to."""
-    beside = Path(sys.executable).parent / "dagster"
+def run_dagster(port: int, *, is_writable: bool = False) -> int:
+    """Run the UI on loopback, guarded, until it ends or this process is told to.
+
+    Parameters
+    ----------
+    is_writable : bool
+        Whether runs may be launched and schedules be stopped from the UI.
+    """
     command = [
-        str(beside) if beside.exists() else "dagster",
-        *("dev", "--host", "127.0.0.1", "--port", str(port)),
+        *(sys.executable, "-m", "orchestration.ui.services"),
+        *("--host", "127.0.0.1", "--port", str(port)),
+        *(() if is_writable else ("--read-only",)),
         *("--workspace", str(PROJECT_ROOT / "workspace.yaml")),
         # Every look of every sensor is a line otherwise.
         *("--log-level", "warning"),
