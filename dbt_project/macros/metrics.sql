@@ -17,6 +17,7 @@
     ('errors_per_1000_views', true),
     ('booking_attempts', false),
     ('excluded_events', false),
+    ('excluded_operations', false),
     ('double_views', false),
     ('new_users', false),
     ('booking_requests', false),

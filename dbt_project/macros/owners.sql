@@ -25,6 +25,7 @@
     {{ joined_aliases('anonymous.user_id') }}
     where
         (not {{ is_anonymous }} or anonymous.device_id is not null)
+        and {{ is_counted_account('owners.user_id') }}
         and {{ condition }}
 {%- endmacro %}
 
@@ -47,6 +48,16 @@
     {%- else -%}
         false
     {%- endif -%}
+{%- endmacro %}
+
+{# Whether an account, named with its relation, is none of own people's or tests'.
+   Identified events are left out in staging, so this is for facts of the app and for the
+   owners of anonymous events. #}
+{% macro is_counted_account(user_id) -%}
+    not exists (
+        select from {{ source('identity', 'excluded_accounts') }} as accounts
+        where accounts.user_id = {{ user_id }}
+    )
 {%- endmacro %}
 
 {# What a person is called while rows are counted: hashing each row would cost more. #}

@@ -27,6 +27,7 @@ def erase_app_rows(
     so that builds follow.
     """
     connection.execute("select pg_advisory_xact_lock(hashtext('daybook.truth'))")
+    _keep_exclusion(connection, subject)
     connection.execute("create temp table touched (event_name text, day date)")
     counts = {}
     for name, table in read_app_tables(connection).items():
@@ -62,6 +63,24 @@ def erase_app_rows(
         )
     connection.execute("drop table pg_temp.touched")
     return counts
+
+
+def _keep_exclusion(connection: psycopg.Connection, subject: Subject) -> None:
+    """Remember why the account is left out: its money stays, and stays left out."""
+    connection.execute(
+        """
+        update privacy.suppressions as known
+        set exclusion = case when persons.is_internal then 'internal' else 'test' end
+        from raw.app_persons as persons
+        where
+            known.erasure_id = %s
+            and known.kind = 'user'
+            and persons.user_id = %s
+            and persons.valid_to is null
+            and (persons.is_internal or persons.is_test)
+        """,
+        (subject.erasure_id, subject.user_id),
+    )
 
 
 def _note_days(

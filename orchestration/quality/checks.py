@@ -97,7 +97,11 @@ RECOUNT = """
         select
             occurred_on as day,
             count(*) filter (
-                where not (is_bot or is_internal or is_test)
+                where
+                not (is_bot or is_internal or is_test)
+                and (user_id is null or user_id not in (
+                    select accounts.user_id from identity.excluded_accounts as accounts
+                ))
             ) as event_count
         from raw.events
         where occurred_on in ({days})
@@ -129,6 +133,10 @@ OUTSIDE = """
         and event.is_interactive
         and event.device_id is not null
         and not (event.is_bot or event.is_internal or event.is_test)
+        and not exists (
+            select from identity.excluded_accounts as accounts
+            where accounts.user_id = event.user_id
+        )
         and not exists (
             select from marts.sessions as session
             where

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from orchestration.identity.accounts import refresh_excluded_accounts
 from orchestration.identity.changes import Prepared
 from orchestration.identity.prepare import prepare_identity
 from orchestration.transform.claims import claim, settle
@@ -226,6 +227,7 @@ def _prepare(
 ) -> tuple[list[date], Prepared]:
     timezone = request.timezone
     require_current(connection, build_id=build_id)
+    refresh_excluded_accounts(connection, timezone=timezone)
     claim(connection, build_id=build_id)
     write_extents(connection, build_id=build_id)
     days = build_days(connection, build_id=build_id, timezone=timezone)

@@ -101,6 +101,15 @@ _CLAIM = (
     inner join ops.claimed_days as claimed using (touched_id)
     where claimed.build_id = %(build_id)s
     """,
+    # An account that is left out, or no longer, is as good as another owner.
+    """
+    insert into ops.changed (build_id, model, day)
+    select distinct
+        %(build_id)s::bigint, 'identity.device_owners', touched.occurred_on
+    from ops.touched_days as touched
+    inner join ops.claimed_days as claimed using (touched_id)
+    where claimed.build_id = %(build_id)s and touched.event_name = 'account'
+    """,
     """
     insert into ops.changed (build_id, model, day)
     select distinct %(build_id)s::bigint, changed.model, changed.day

@@ -234,9 +234,15 @@ def active_persons(story):
     with connect(story.house.app_url, application_name="tests") as app:
         acted = app.execute(
             """
-            select created_at::date, customer_id from bookings
-            union select created_at::date, author_id from reviews
-            union select sent_at::date, sender_id from messages
+            select day, person
+            from (
+                select created_at::date, customer_id from bookings
+                union select created_at::date, author_id from reviews
+                union select sent_at::date, sender_id from messages
+            ) as acts (day, person)
+            where not exists (
+                select from users where users.id = person and users.is_test_account
+            )
             """
         ).fetchall()
     for day, user in acted:

@@ -14,7 +14,7 @@ from orchestration.transform.dbt_run import told_of_build
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 
 READS = {
-    "staging": {"raw"},
+    "staging": {"raw", "identity"},
     "intermediate": {"staging", "intermediate", "identity", "registry"},
     "marts": {"staging", "intermediate", "marts", "identity", "registry"},
 }

@@ -17,6 +17,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from psycopg import sql
 
+from orchestration.identity.accounts import refresh_excluded_accounts
 from orchestration.identity.prepare import prepare_identity
 from orchestration.transform.claims import claim, settle
 from orchestration.transform.dbt_run import told_of_build
@@ -123,6 +124,7 @@ def begin_build(
             "on conflict (is_only) do update set build_id = excluded.build_id",
             (build_id,),
         )
+        refresh_excluded_accounts(connection, timezone="UTC")
         claim(connection, build_id=build_id)
         write_extents(connection, build_id=build_id)
         prepare_identity(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -12,6 +13,14 @@ from tests.warehouse.reference_sessions import (
     person_day_rows,
     session_rows,
 )
+
+
+class Person(NamedTuple):
+    """An account of the app; `exclusion` is internal or test where it is flagged."""
+
+    user_id: str
+    exclusion: str | None
+    registered_at: datetime
 
 
 class Booking(NamedTuple):
@@ -30,6 +39,7 @@ class Payment(NamedTuple):
     amount_minor: int
     currency: str
     paid_at: datetime | None
+    user_id: str | None = None
 
 
 class Refund(NamedTuple):
@@ -39,6 +49,7 @@ class Refund(NamedTuple):
     amount_minor: int
     currency: str
     refunded_at: datetime
+    payment_id: str = "p1"
 
 
 class App(NamedTuple):
@@ -47,6 +58,17 @@ class App(NamedTuple):
     bookings: Sequence[Booking] = ()
     payments: Sequence[Payment] = ()
     refunds: Sequence[Refund] = ()
+    persons: Sequence[Person] = ()
+
+    @property
+    def exclusions(self) -> dict[str, str]:
+        """Return why flagged accounts are left out."""
+        return {item.user_id: item.exclusion for item in self.persons if item.exclusion}
+
+    @property
+    def payers(self) -> dict[str, str | None]:
+        """Return who made each payment."""
+        return {item.payment_id: item.user_id for item in self.payments}
 
 
 Key = tuple[date, str, str, str]
@@ -56,12 +78,22 @@ Numbers = tuple[Decimal, Decimal | None]
 def metric_rows(events: Sequence[Event], app: App) -> dict[Key, Numbers]:
     """Return numerator and denominator of every metric, day and dimension."""
     found: dict[Key, Numbers] = {}
+    flagged = [_flagged(event, app) for event in events]
     for day in calendar(events, app):
-        for metric_id, numbers in whole_metrics(day, events, app).items():
+        metrics = whole_metrics(day, flagged, app) | _active_users(day, events, app)
+        for metric_id, numbers in metrics.items():
             found[day, metric_id, "all", "all"] = numbers
-    for (day, metric_id, dimension, value), count in split_counts(events, app).items():
+    for (day, metric_id, dimension, value), count in split_counts(flagged, app).items():
         found[day, metric_id, dimension, value] = (Decimal(count), None)
     return found
+
+
+def _flagged(event: Event, app: App) -> Event:
+    """Return the event with the flag of its account, if it has none of its own."""
+    exclusion = app.exclusions.get(event.user_id or "")
+    if exclusion is None or event.is_excluded:
+        return event
+    return replace(event, **{f"is_{exclusion}": True})
 
 
 def calendar(events: Sequence[Event], app: App) -> list[date]:
@@ -93,11 +125,24 @@ def whole_metrics(day: date, events: Sequence[Event], app: App) -> dict[str, Num
         **_plain("chat_sessions", names["chat_started"]),
         **_plain("booking_attempts", names["booking_attempt"]),
         **_plain("excluded_events", _count(_excluded(events, day))),
+        **_plain("excluded_operations", _count(_left_out(app, day))),
         **_plain(
             "booking_requests",
-            _count(item for item in app.bookings if item.requested_at.date() == day),
+            _count(
+                item
+                for item in app.bookings
+                if item.requested_at.date() == day
+                and item.user_id not in app.exclusions
+            ),
         ),
-        **_plain("new_users", 0),
+        **_plain(
+            "new_users",
+            _count(
+                item
+                for item in app.persons
+                if item.registered_at.date() == day and not item.exclusion
+            ),
+        ),
         **_plain("accepted_bookings", 0),
         **_plain("completed_bookings", 0),
         **_ratio(
@@ -108,7 +153,6 @@ def whole_metrics(day: date, events: Sequence[Event], app: App) -> dict[str, Num
         **_session_metrics(
             [row for row in session_rows(events) if row["started_on"] == day]
         ),
-        **_active_users(day, events, app),
     }
 
 
@@ -144,11 +188,14 @@ def _session_metrics(rows: Sequence[dict[str, object]]) -> dict[str, Numbers]:
 
 def _active_users(day: date, events: Sequence[Event], app: App) -> dict[str, Numbers]:
     people: dict[str, bool] = {}
-    for (on, _), row in person_day_rows(events).items():
+    rows = person_day_rows(events, left_out=app.exclusions.keys())
+    for (on, _), row in rows.items():
         if on == day and row["any_interactive"]:
             people[row["owner"] or row["device"]] = bool(row["owner"])
     for booking in app.bookings:
-        if booking.requested_at.date() == day:
+        if booking.requested_at.date() != day:
+            continue
+        if booking.user_id not in app.exclusions:
             people[booking.user_id] = True
     return {
         **_plain("active_users", len(people)),
@@ -168,6 +215,9 @@ def split_counts(events: Sequence[Event], app: App) -> Counter[Key]:
         is_view = event.event_name == "page_view" and id(event) not in doubles
         if is_view and not event.is_excluded:
             found[day, "page_views", "page_path", event.page_path or "(none)"] += 1
+    for day in calendar(events, app):
+        for exclusion in _left_out(app, day):
+            found[day, "excluded_operations", "exclusion", exclusion] += 1
     for day, metric_id, currency, amount in _money(app):
         found[day, metric_id, "currency", currency] += amount
         found[day, "net_revenue", "currency", currency] += amount
@@ -176,12 +226,33 @@ def split_counts(events: Sequence[Event], app: App) -> Counter[Key]:
 
 def _money(app: App) -> Iterable[tuple[date, str, str, int]]:
     for payment in app.payments:
+        if payment.user_id in app.exclusions:
+            continue
         if payment.paid_at and payment.state == "captured":
             day = payment.paid_at.date()
             yield day, "revenue", payment.currency, payment.amount_minor
     for refund in app.refunds:
+        if app.payers[refund.payment_id] in app.exclusions:
+            continue
         day = refund.refunded_at.date()
         yield day, "refunds", refund.currency, -refund.amount_minor
+
+
+def _left_out(app: App, day: date) -> Iterable[str]:
+    """Yield why each record of a flagged account on the day is left out."""
+    acts = [
+        *((item.user_id, item.requested_at) for item in app.bookings),
+        *((item.user_id, item.registered_at) for item in app.persons),
+        *((app.payers[item.payment_id], item.refunded_at) for item in app.refunds),
+        *(
+            (item.user_id, item.paid_at)
+            for item in app.payments
+            if item.state == "captured"
+        ),
+    ]
+    for user_id, moment in acts:
+        if moment and moment.date() == day and user_id in app.exclusions:
+            yield app.exclusions[user_id]
 
 
 def _exclusion(event: Event) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -134,8 +134,10 @@ def engaged_seconds(
     return sum(seconds for seconds, _ in slots) + minimum if slots else None
 
 
-def person_day_rows(events: Sequence[Event]) -> dict[tuple[date, str], dict[str, Any]]:
-    """Return what `person_days` must hold: counts by day and person."""
+def person_day_rows(
+    events: Sequence[Event], *, left_out: Collection[str] = ()
+) -> dict[tuple[date, str], dict[str, Any]]:
+    """Return what `person_days` must hold: counts by day and person not left out."""
     rows: dict[tuple[date, str], dict[str, Any]] = {}
     owners = owner_by_event(events)
     doubles = double_views(events)
@@ -143,7 +145,7 @@ def person_day_rows(events: Sequence[Event]) -> dict[tuple[date, str], dict[str,
         if event.is_excluded or "analytics" not in event.purposes:
             continue
         owner = event.user_id or owners.get(event.event_id)
-        if owner is None and event.device_id is None:
+        if owner in left_out or (owner is None and event.device_id is None):
             continue
         device = None if owner else event.device_id
         person = hashed_key("user", owner) if owner else hashed_key("device", device)

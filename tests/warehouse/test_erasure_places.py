@@ -29,7 +29,12 @@ def test_every_place_that_names_a_person_says_what_an_erasure_does():
         and not (place.delete or place.rename)
         # Deleted by what the evidence says, and rebuilt from it.
         and place.name
-        not in {"raw.events", "identity.evidence", "identity.device_owners"}
+        not in {
+            "raw.events",
+            "identity.evidence",
+            "identity.device_owners",
+            "identity.excluded_accounts",
+        }
     ]
     assert silent == []
 

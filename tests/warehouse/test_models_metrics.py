@@ -94,10 +94,13 @@ def load_app(connection, app):
             "load_id": load_id,
         }
         moments = set()
+        for person in app.persons:
+            write_person(connection, person, load_id)
+            moments.add(person.registered_at)
         for table, rows, others in (
             ("app_bookings", app.bookings, {"state": "requested"}),
             ("app_payments", app.payments, {"created_at": at()}),
-            ("app_refunds", app.refunds, {"payment_id": "p1"}),
+            ("app_refunds", app.refunds, {}),
         ):
             for row in rows:
                 values = row._asdict() | others | rest
@@ -106,12 +109,34 @@ def load_app(connection, app):
                     f"values ({', '.join(['%s'] * len(values))})",
                     list(values.values()),
                 )
-                moments.add(row[-1])
+                moments |= {item for item in row if isinstance(item, datetime)}
         connection.cursor().executemany(
             "insert into ops.touched_days (load_id, occurred_on, event_name, row_count)"
             " values (%s, %s, 'app', 1)",
             [(load_id, moment.date()) for moment in moments if moment],
         )
+
+
+def write_person(connection, person, load_id):
+    """Begin a version of an account that ends the one before."""
+    (now,) = connection.execute(
+        "update raw.app_persons set valid_to = valid_from + interval '1 s' "
+        "where user_id = %s and valid_to is null returning valid_to",
+        (person.user_id,),
+    ).fetchone() or (datetime(2026, 1, 1, tzinfo=UTC),)
+    connection.execute(
+        "insert into raw.app_persons (user_id, role, is_internal, is_test, "
+        "registered_at, row_hash, valid_from, load_id) "
+        "values (%s, 'customer', %s, %s, %s, '', %s, %s)",
+        (
+            person.user_id,
+            person.exclusion == "internal",
+            person.exclusion == "test",
+            person.registered_at,
+            now,
+            load_id,
+        ),
+    )
 
 
 def assert_metrics_match(connection, events, app):

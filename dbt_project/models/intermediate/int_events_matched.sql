@@ -22,9 +22,10 @@ happened as (
 
     select * from events
     union all
-    select * from {{ ref('int_facts_dated') }}
+    select * from {{ ref('int_facts_dated') }} as facts
     where
         user_id is not null
+        and {{ is_counted_account('facts.user_id') }}
         and {{ changed_days('occurred_on', ['raw.events']) }}
 
 ),

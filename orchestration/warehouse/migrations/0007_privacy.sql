@@ -45,6 +45,8 @@ create table privacy.suppressions (
     identifier_hash bytea not null,
     erasure_id bigint not null references privacy.erasures (erasure_id),
     replacement_id text,
+    -- Why marts left the account out, so that its money does not come back with the erasure.
+    exclusion text check (exclusion in ('internal', 'test')),
     suppressed_at timestamptz not null default clock_timestamp(),
     primary key (kind, identifier_hash)
 );

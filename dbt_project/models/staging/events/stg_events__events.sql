@@ -9,22 +9,28 @@ events as (
 classified as (
 
     select
-        *,
+        events.*,
         case
-            when is_bot then 'bot'
-            when is_internal then 'internal'
-            when is_test then 'test'
+            when events.is_bot then 'bot'
+            when events.is_internal then 'internal'
+            when events.is_test then 'test'
+            else accounts.exclusion
         end as exclusion,
-        is_bot or is_internal or is_test as is_excluded,
+        events.is_bot
+        or events.is_internal
+        or events.is_test
+        or accounts.exclusion is not null as is_excluded,
         case
-            when event_name = 'page_view' then 'view'
-            when event_name = 'conversion' then 'conversion'
-            when event_name = 'error_occurred' then 'error'
-            when is_interactive then 'interaction'
+            when events.event_name = 'page_view' then 'view'
+            when events.event_name = 'conversion' then 'conversion'
+            when events.event_name = 'error_occurred' then 'error'
+            when events.is_interactive then 'interaction'
             else 'background'
         end as event_class
     from events
-    where 'analytics' = any(purposes)
+    left join {{ source('identity', 'excluded_accounts') }} as accounts
+        on events.user_id = accounts.user_id
+    where 'analytics' = any(events.purposes)
 
 )
 
