@@ -156,7 +156,7 @@ def gaps() -> None:
     ):
         found = find_gaps(connection, timezone=settings.timezone)
     for gap in found:
-        print(f"{gap.source}: {gap.first_day} to {gap.last_day}, {gap.day_count} days")
+        print(f"{gap.what}: {gap.first_day} to {gap.last_day}, {gap.day_count} days")
     print(f"{len(found)} gaps")
     raise typer.Exit(1 if found else 0)
 

@@ -133,8 +133,8 @@ def _gaps(connection: psycopg.Connection, timezone: str) -> Finding:
     days = sum(gap.day_count for gap in gaps)
     if not gaps:
         return Finding("gaps", OK, "no source lacks a day")
-    sources = ", ".join(sorted({gap.source for gap in gaps}))
-    return Finding("gaps", WARNING, f"{days} days lack the data of {sources}")
+    missing = ", ".join(sorted({gap.what for gap in gaps}))
+    return Finding("gaps", WARNING, f"{days} days lack the data of {missing}")
 
 
 def _quarantine(connection: psycopg.Connection) -> Finding:

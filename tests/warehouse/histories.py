@@ -311,11 +311,12 @@ def _make_partition(connection: psycopg.Connection, day: date) -> None:
 def _touch(
     connection: psycopg.Connection, load_id: int, events: Sequence[Event]
 ) -> None:
-    for day, count in sorted(Counter(event.occurred_on for event in events).items()):
+    touched = Counter((event.occurred_on, event.event_name) for event in events)
+    for (day, event_name), count in sorted(touched.items()):
         connection.execute(
             "insert into ops.touched_days (load_id, occurred_on, event_name, row_count)"
-            " values (%s, %s, 'page_view', %s)",
-            (load_id, day, count),
+            " values (%s, %s, %s, %s)",
+            (load_id, day, event_name, count),
         )
     moments: dict[str, list[datetime]] = {}
     for event in events:

@@ -73,7 +73,8 @@ def test_dashboards_survive_ten_nights_and_a_full_refresh_with_their_grants(
 
 def test_days_that_a_source_should_have_and_has_not_are_gaps(connection):
     for number in (0, 1, 5, 6):
-        load(connection, [Event(f"e{number}", at(days=number))])
+        usual = [Event(f"e{number}-{each}", at(days=number)) for each in range(20)]
+        load(connection, usual)
     complete_through(connection, 10)
     assert find_gaps(connection, timezone="UTC") == [
         Gap("web", day(3), day(5)),
