@@ -8,6 +8,7 @@
     {%- for relation, (user_id, instant) in actions.items() %}
     select
         {{ reporting_day('acted.' ~ instant) }} as day,
+        acted.{{ user_id }} as user_id,
         coalesce(aliases.person_key, 'user ' || acted.{{ user_id }}) as person_key,
         true as is_interactive,
         'operation' as counted_class

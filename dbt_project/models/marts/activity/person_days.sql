@@ -32,8 +32,15 @@ actions as (
 
     union all
 
-    select acted.* from ({{ own_actions() }}) as acted
-    where {{ changed_days('acted.day', person_parents) }}
+    select
+        acted.day,
+        acted.person_key,
+        acted.is_interactive,
+        acted.counted_class
+    from ({{ own_actions() }}) as acted
+    where
+        {{ changed_days('acted.day', person_parents) }}
+        and {{ is_counted_account('acted.user_id') }}
 
 ),
 
