@@ -191,7 +191,18 @@ def test_the_overview_tile_repeats_the_metrics(database, connection):
     metrics = metric_rows(events, APP)
     rows = connection.execute("select * from marts.dashboard_overview").fetchall()
     assert len(rows) == 8
-    for day, users, bookings, chats, error_percent, top_pages in rows:
+    for row in rows:
+        day, users, bookings, chats, error_percent, top_pages, *more = row
+        joined, sessions_of_day, engagement, revenue = more
+        assert joined == metrics[day, "new_users", "all", "all"][0]
+        assert sessions_of_day == metrics[day, "sessions", "all", "all"][0]
+        engaged, whole = metrics[day, "engagement_rate", "all", "all"]
+        assert engagement == (round(engaged / whole, 12) if whole else None)
+        assert revenue == {
+            key[3]: value
+            for key, (value, _) in metrics.items()
+            if key[:2] == (day, "revenue")
+        }
         errors, sessions = metrics[day, "error_rate", "all", "all"]
         assert users == metrics[day, "active_users", "all", "all"][0]
         assert bookings == metrics[day, "booking_requests", "all", "all"][0]

@@ -57,6 +57,9 @@ def test_models_that_read_events_scan_only_claimed_partitions(database, connecti
         "activity_buckets",
         "endpoint_buckets",
         "person_events_daily",
+        "form_sessions",
+        "errors_met",
+        "logins_daily",
     }
     assert {day for partitions in read.values() for day in partitions} == {"20260307"}
 

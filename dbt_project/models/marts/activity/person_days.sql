@@ -1,5 +1,4 @@
 {%- set person_parents = ['raw.events', 'identity.device_owners'] -%}
-
 {{ config(
     unique_key=['day', 'person_id'],
     indexes=[{'columns': ['day', 'person_id'], 'unique': true}],

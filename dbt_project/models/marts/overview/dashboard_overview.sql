@@ -48,7 +48,13 @@ overview as (
         coalesce({{ whole_value('active_users') }}, 0)::bigint as active_user_count,
         coalesce({{ whole_value('booking_requests') }}, 0)::bigint as booking_count,
         coalesce({{ whole_value('chat_sessions') }}, 0)::bigint as chat_session_count,
-        ({{ whole_value('error_rate') }} * 100)::numeric(9, 6) as error_percent
+        ({{ whole_value('error_rate') }} * 100)::numeric(9, 6) as error_percent,
+        coalesce({{ whole_value('new_users') }}, 0)::bigint as new_user_count,
+        coalesce({{ whole_value('sessions') }}, 0)::bigint as session_count,
+        {{ whole_value('engagement_rate') }}::numeric(13, 12) as engagement_rate,
+        jsonb_object_agg(dimension_value, value::bigint) filter (
+            where metric_id = 'revenue' and dimension = 'currency'
+        ) as revenue_minor
     from metrics
     group by day
 
@@ -60,7 +66,11 @@ select
     overview.booking_count,
     overview.chat_session_count,
     overview.error_percent,
-    coalesce(top_pages.top_pages, '[]'::jsonb) as top_pages
+    coalesce(top_pages.top_pages, '[]'::jsonb) as top_pages,
+    overview.new_user_count,
+    overview.session_count,
+    overview.engagement_rate,
+    coalesce(overview.revenue_minor, '{}'::jsonb) as revenue_minor
 from overview
 left join top_pages
     on overview.day = top_pages.day
