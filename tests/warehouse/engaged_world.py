@@ -25,6 +25,9 @@ MODELS = (
     "+endpoint_buckets",
     "+person_events_daily",
     "+person_sessions_daily",
+    "+form_sessions",
+    "+errors_met",
+    "+logins_daily",
 )
 PUBLISHED = {
     "sessions",
@@ -33,6 +36,9 @@ PUBLISHED = {
     "event_exceptions",
     "person_events_daily",
     "person_sessions_daily",
+    "form_sessions",
+    "errors_met",
+    "logins_daily",
 }
 
 # Of the occasions that events name, those that the app knows.
@@ -106,6 +112,37 @@ def _planted() -> list[Event]:
         ),
         Event("coming", WATERMARK, device_id="d12"),
         *_pointers(start),
+        *_troubles(start - timedelta(hours=3)),
+    ]
+
+
+def _troubles(start: datetime) -> list[Event]:
+    """One form that is sent and one that is not, errors, and failures to log in."""
+    blank = {"field_name": "mail", "refill_count": 2, "is_blank": True}
+    said = [
+        ("form_started", {"form_id": "contact"}),
+        ("form_field_changed", {"form_id": "contact", "field_name": "date"}),
+        ("form_submitted", {"form_id": "contact", "is_successful": False}),
+        ("form_submitted", {"form_id": "contact"}),
+        ("form_started", {"form_id": "booking"}),
+        ("form_field_changed", {"form_id": "booking", **blank}),
+        ("error_occurred", {"message": "no booking 17", "release": "1.1"}),
+        ("error_occurred", {"message": "no booking 4", "release": "1.2"}),
+        ("error_occurred", {"error_type": "TypeError", "message": "x"}),
+        ("login_attempt", {"outcome": "failure", "method": "mail"}),
+        ("login_attempt", {"outcome": "failure", "method": "mail"}),
+        ("login_attempt", {"outcome": "success", "method": "mail"}),
+        ("login_attempt", {"outcome": "success"}),
+    ]
+    return [
+        Event(
+            f"t{index:02}",
+            start + timedelta(minutes=index),
+            name,
+            device_id="d7",
+            properties=properties,
+        )
+        for index, (name, properties) in enumerate(said)
     ]
 
 

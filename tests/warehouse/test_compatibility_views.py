@@ -148,7 +148,8 @@ def test_requests_have_status_and_duration(engaged):
 
 def test_pointers_lie_on_a_grid_and_old_ones_on_none(engaged):
     rows = engaged.rows(
-        "select * from published.heatmap_data order by element_selector nulls first"
+        "select * from published.heatmap_data "
+        "order by element_selector nulls first, x_position"
     )
     found = [
         (

@@ -31,3 +31,7 @@ where
     and events.occasion_id is not null
     and 'analytics' = any(events.purposes)
     and not (events.is_bot or events.is_internal or events.is_test)
+    and not exists (
+        select from identity.excluded_accounts as accounts
+        where accounts.user_id = events.user_id
+    )

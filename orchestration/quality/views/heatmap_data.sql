@@ -46,3 +46,7 @@ where
     events.event_name = 'heatmap_pointer'
     and 'analytics' = any(events.purposes)
     and not (events.is_bot or events.is_internal or events.is_test)
+    and not exists (
+        select from identity.excluded_accounts as accounts
+        where accounts.user_id = events.user_id
+    )

@@ -12,3 +12,7 @@ where
     events.event_name = 'endpoint_performance'
     and 'analytics' = any(events.purposes)
     and not (events.is_bot or events.is_internal or events.is_test)
+    and not exists (
+        select from identity.excluded_accounts as accounts
+        where accounts.user_id = events.user_id
+    )

@@ -26,5 +26,9 @@ left join published_data.event_exceptions as exceptions
 where
     'analytics' = any(happened.purposes)
     and not (happened.is_bot or happened.is_internal or happened.is_test)
+    and not exists (
+        select from identity.excluded_accounts as accounts
+        where accounts.user_id = happened.user_id
+    )
     and exceptions.counted_class is distinct from 'double_view'
 group by 1, 2, 3, 4, 5, 7
