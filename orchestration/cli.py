@@ -192,13 +192,13 @@ def explain(
     """Say what would become of every record of a file; nothing is loaded."""
     from orchestration.raw.explain import explain as explain_file  # noqa: PLC0415
     from orchestration.raw.loading import read_circumstances  # noqa: PLC0415
-    from orchestration.raw.sources import load_sources  # noqa: PLC0415
 
+    # What the files say, stored or not: this is how a definition is tried.
     settings = read_settings()
-    sources = load_sources(settings.registry_dir / "sources")
+    circumstances = read_circumstances(settings, now=datetime.now(tz=UTC))
+    sources = circumstances.sources
     if source not in sources:
         _fail(f"no source is called {source!r}; there are {', '.join(sorted(sources))}")
-    circumstances = read_circumstances(settings, now=datetime.now(tz=UTC))
     normalizer = circumstances.normalizer(sources[source], arrived_at=None)
     with file.open("rb") as stream:
         for row in explain_file(
@@ -218,13 +218,12 @@ def replay(
     from orchestration.privacy.suppressions import suppressions_held  # noqa: PLC0415
     from orchestration.raw.loading import read_circumstances  # noqa: PLC0415
     from orchestration.raw.replay import replay as replay_source  # noqa: PLC0415
-    from orchestration.raw.sources import load_sources  # noqa: PLC0415
 
     with _warehouse() as (settings, url), suppressions_held(url, settings) as erased:
-        circumstances = read_circumstances(settings, now=datetime.now(tz=UTC))
+        circumstances = read_circumstances(settings, now=datetime.now(tz=UTC), url=url)
         report = replay_source(
             url,
-            source=load_sources(settings.registry_dir / "sources")[source],
+            source=circumstances.sources[source],
             circumstances=replace(
                 circumstances, is_suppressed=erased.holds if erased else None
             ),

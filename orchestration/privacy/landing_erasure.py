@@ -30,7 +30,7 @@ from orchestration.raw.loading import Circumstances, read_circumstances
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.preparing import Preparation
 from orchestration.raw.reading import RecordReader
-from orchestration.raw.sources import Source, load_sources
+from orchestration.raw.sources import Source
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
@@ -65,8 +65,8 @@ def erase_landing(url: str, *, settings: Settings, subject: Subject) -> LandingE
     root = local_landing(settings.landing_url)
     if root is None or not root.is_dir():
         return report
-    circumstances = read_circumstances(settings, now=datetime.now(tz=UTC))
-    for source in load_sources(settings.registry_dir / "sources").values():
+    circumstances = read_circumstances(settings, now=datetime.now(tz=UTC), url=url)
+    for source in circumstances.sources.values():
         owner = LandingOwner(
             subject,
             source,

@@ -6,7 +6,7 @@ and compiled when the first event of its kind is met.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,17 +118,27 @@ class Contract:
 
 
 class Contracts:
-    """The contracts of one registry folder, each compiled when first asked for."""
+    """The contracts of a registry, each compiled when first asked for.
 
-    def __init__(self, folder: Path) -> None:
-        self._files = {path.stem: path for path in sorted(folder.glob("*.yml"))}
+    Parameters
+    ----------
+    given : Path or mapping of str to dict
+        A folder of files, or schemas that were read before, by name.
+    """
+
+    def __init__(self, given: Path | Mapping[str, Schema]) -> None:
+        self._given: Mapping[str, Path | Schema] = (
+            {path.stem: path for path in sorted(given.glob("*.yml"))}
+            if isinstance(given, Path)
+            else given
+        )
         self._common = self._read_common()
         self.compiled: dict[str, Contract] = {}
         self._custom: Contract | None = None
 
     def names(self) -> list[str]:
         """Return the names of all events that have a contract."""
-        return [name for name in self._files if name != ENVELOPE]
+        return [name for name in self._given if name != ENVELOPE]
 
     def find(self, event_name: str) -> Contract | None:
         """Return the contract of an event; custom events share one."""
@@ -139,20 +149,25 @@ class Contracts:
             if self._custom is None:
                 self._custom = self._compile(CUSTOM)
             return self._custom
-        if event_name in (ENVELOPE, CUSTOM) or event_name not in self._files:
+        if event_name in (ENVELOPE, CUSTOM) or event_name not in self._given:
             return None
         contract = self.compiled[event_name] = self._compile(event_name)
         return contract
 
     def _read_common(self) -> Schema:
-        path = self._files.get(ENVELOPE)
-        if path is None:
+        if ENVELOPE not in self._given:
             return {}
-        _, schema = _read(path)
+        _, schema = self._read(ENVELOPE)
         return schema["definitions"]["common"]["properties"]
 
+    def _read(self, name: str) -> tuple[Document, Schema]:
+        given = self._given[name]
+        if isinstance(given, Path):
+            return _read(given)
+        return Document(f"contracts/{name}.yml", given), given
+
     def _compile(self, name: str) -> Contract:
-        document, schema = _read(self._files[name])
+        document, schema = self._read(name)
         _examine(document, schema, name)
         properties = {**self._common, **schema.get("properties", {})}
         properties = {field: _bounded(item) for field, item in properties.items()}

@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -13,6 +12,7 @@ import psycopg
 from orchestration.privacy.suppressions import suppressions_held
 from orchestration.raw.alarms import raise_alarms
 from orchestration.raw.contracts import Contracts
+from orchestration.raw.definitions import read_definitions, read_files
 from orchestration.raw.intake import Intake, Progress
 from orchestration.raw.landing import MARKER, LandingFile, LandingStore
 from orchestration.raw.ledger import FileSeen
@@ -20,10 +20,8 @@ from orchestration.raw.normalize import Normalizer
 from orchestration.raw.reports import LoadReport, SourceReport
 from orchestration.raw.scanning import compare_with_ledger
 from orchestration.raw.source_load import SourceLoad
-from orchestration.raw.sources import Source, load_sources
+from orchestration.raw.sources import Source
 from orchestration.raw.watermarks import ScanState, missing_periods, move_watermark
-from orchestration.registry.documents import read_document
-from orchestration.registry.policies import Retention
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
@@ -34,6 +32,8 @@ class Circumstances:
 
     Attributes
     ----------
+    sources : dict of str to Source
+        Every source of landing files, by name.
     now : datetime
         When the load began.
     retention_floor : date or None
@@ -42,6 +42,7 @@ class Circumstances:
         Tells of a user id and a device id whether they belong to an erased person.
     """
 
+    sources: dict[str, Source]
     contracts: Contracts
     timezone: str
     pseudonym_key: bytes
@@ -70,15 +71,27 @@ class Circumstances:
         )
 
 
-def read_circumstances(settings: Settings, *, now: datetime) -> Circumstances:
-    """Read from settings and registry what loading needs to know."""
+def read_circumstances(
+    settings: Settings, *, now: datetime, url: str | None = None
+) -> Circumstances:
+    """Read from settings and registry what loading needs to know.
+
+    Parameters
+    ----------
+    url : str, optional
+        The warehouse whose registry is in force; without one, the files are read.
+    """
+    directory = settings.registry_dir
+    defined = read_definitions(url, directory) if url else read_files(directory)
     today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    retention = defined.retention
     return Circumstances(
-        contracts=Contracts(settings.registry_dir / "contracts"),
+        sources=defined.sources,
+        contracts=defined.contracts,
         timezone=settings.timezone,
         pseudonym_key=settings.pseudonym_key(),
         now=now,
-        retention_floor=_retention_floor(settings.registry_dir, today),
+        retention_floor=retention and retention.floor("raw_events", today=today),
     )
 
 
@@ -121,11 +134,11 @@ def load_landing(
     began = time.monotonic()
     report = LoadReport(started_at=now)
     store = store or LandingStore(settings.landing_url)
-    circumstances = read_circumstances(settings, now=now)
+    circumstances = read_circumstances(settings, now=now, url=url)
     with suppressions_held(url, settings) as suppressions:
         if suppressions is not None:
             circumstances = replace(circumstances, is_suppressed=suppressions.holds)
-        for name, source in load_sources(settings.registry_dir / "sources").items():
+        for name, source in circumstances.sources.items():
             if only is None or name in only:
                 load = partial(
                     _load_source, url, source, store=store, progress=progress
@@ -145,8 +158,9 @@ def find_unloaded(
     """Return the names of finished files that no load has looked at, opening none."""
     store = store or LandingStore(settings.landing_url)
     found: list[str] = []
+    sources = read_definitions(url, settings.registry_dir).sources
     with connect(url, application_name="daybook scan") as connection:
-        for name, source in load_sources(settings.registry_dir / "sources").items():
+        for name, source in sources.items():
             files = {
                 FileSeen(*file[:4]): file for file in store.list(source.path).files
             }
@@ -192,15 +206,6 @@ def _load_source(
         report.missing = missing_periods(connection, source, now=circumstances.now)
         raise_alarms(connection, report)
     return report
-
-
-def _retention_floor(registry: Path, today: date) -> date | None:
-    path = registry / "retention.yml"
-    if not path.exists():
-        return None
-    document = read_document(path.read_bytes(), file=path.name)
-    retention = Retention.model_validate(document.data)
-    return retention.floor("raw_events", today=today)
 
 
 def _registry_version(connection: psycopg.Connection) -> int | None:

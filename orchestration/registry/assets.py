@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from orchestration.raw.definitions import judge_files
 from orchestration.registry.storing import refresh_registry
 from orchestration.resources import OWNERS, Warehouse, small_table
 from orchestration.transform.assets import SOURCES
@@ -44,7 +45,9 @@ def definitions(
     line and field. A rerun without a change writes nothing.
     """
     with warehouse.connection("daybook registry") as connection:
-        refreshed = refresh_registry(connection, warehouse.settings.registry_dir)
+        refreshed = refresh_registry(
+            connection, warehouse.settings.registry_dir, judge=judge_files
+        )
         kinds = connection.execute(
             "select kind, count(*) from registry.in_force group by kind order by kind"
         ).fetchall()

@@ -1,6 +1,7 @@
 """The registry's history: append-only tables, one version per change."""
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,9 @@ _REMOVED = "removed"
 _log = logging.getLogger(__name__)
 
 
+Judge = Callable[[Path], Sequence[Problem]]
+
+
 class _Stored(NamedTuple):
     version: int
     hash: str
@@ -32,8 +36,21 @@ class Refreshed:
     problems: tuple[Problem, ...]
 
 
-def refresh_registry(connection: psycopg.Connection, directory: Path) -> Refreshed:
+def nothing_more(directory: Path) -> Sequence[Problem]:  # noqa: ARG001
+    """Judge no more than what the registry itself knows."""
+    return ()
+
+
+def refresh_registry(
+    connection: psycopg.Connection, directory: Path, *, judge: Judge = nothing_more
+) -> Refreshed:
     """Load and store the registry; a bad one leaves the last good one in force.
+
+    Parameters
+    ----------
+    judge : callable
+        Returns what is wrong with definitions whose words other packages know; asked
+        only when something changed.
 
     Raises
     ------
@@ -41,7 +58,9 @@ def refresh_registry(connection: psycopg.Connection, directory: Path) -> Refresh
         If the registry is bad and there is no good one yet.
     """
     try:
-        version = store_registry(connection, load_registry(directory))
+        registry = load_registry(directory)
+        _refuse_what_is_judged_bad(connection, registry, judge, directory)
+        version = store_registry(connection, registry)
     except RegistryError as error:
         in_force = _newest_version(connection)
         if in_force is None:
@@ -79,6 +98,17 @@ def store_registry(connection: psycopg.Connection, registry: Registry) -> int:
         if refused:
             raise RegistryError(refused)
         return _append(connection, registry, stored)
+
+
+def _refuse_what_is_judged_bad(
+    connection: psycopg.Connection, registry: Registry, judge: Judge, directory: Path
+) -> None:
+    newest = connection.execute(
+        "select hash from registry.versions order by registry_version desc limit 1"
+    ).fetchone()
+    problems = () if newest == (registry.hash,) else judge(directory)
+    if problems:
+        raise RegistryError(list(problems))
 
 
 def _newest_version(connection: psycopg.Connection) -> int | None:
