@@ -1,13 +1,16 @@
 """The timetable: every job, when it runs, how long it may take."""
 
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
 from orchestration.health.pauses import pause_reason
 from orchestration.raw.assets import SWEEP
+from orchestration.registry.reading import read_reports
+from orchestration.reports.overview_report import RENDERED
 from orchestration.resources import Warehouse
-from orchestration.settings import read_settings
+from orchestration.settings import Settings, read_settings
 from orchestration.transform.touch import touch_days as touch
 
 MAX_RUNTIME = "dagster/max_runtime"
@@ -16,6 +19,8 @@ IN_TURN = {"daybook/in_turn": "house"}
 
 # What a night closes; everything else is what every refresh does.
 CLOSING = dg.AssetSelection.groups("closing", "reports", "privacy")
+# Each has a job of its own, and a time that the registry says.
+REPORTS = dg.AssetSelection.groups("reports")
 
 refresh = dg.define_asset_job(
     "refresh",
@@ -27,9 +32,9 @@ refresh = dg.define_asset_job(
 
 nightly = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - REPORTS,
     executor_def=dg.in_process_executor,
-    description="A refresh, then what closes a day: its report, and what may not stay.",
+    description="A refresh, then what closes a day, and what may not stay.",
     tags={**IN_TURN, MAX_RUNTIME: "7200", SWEEP: "true"},
 )
 
@@ -76,7 +81,19 @@ def touch_days() -> None:
     touch_these_days()
 
 
-JOBS = [refresh, nightly, touch_days]
+def report_job(name: str) -> Any:
+    """Return the job that renders one report of the last complete day."""
+    return dg.define_asset_job(
+        f"report_{name}",
+        selection=dg.AssetSelection.assets(["reports", name]),
+        executor_def=dg.in_process_executor,
+        description=f"Render the report {name} of the last complete day.",
+        tags={MAX_RUNTIME: "120"},
+    )
+
+
+REPORT_JOBS = {name: report_job(name) for name in RENDERED}
+JOBS = [refresh, nightly, touch_days, *REPORT_JOBS.values()]
 
 
 def start(
@@ -121,4 +138,33 @@ def every_night(
     return start(context, warehouse, nightly.name)
 
 
-SCHEDULES = [every_15_minutes, every_night]
+def report_schedule(name: str, cron: str, timezone: str) -> dg.ScheduleDefinition:
+    """Return the schedule of one report, at the times of the registry's cron line."""
+
+    @dg.schedule(
+        name=f"report_{name}_when_due",
+        job=REPORT_JOBS[name],
+        cron_schedule=cron,
+        execution_timezone=timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"The report {name}, when its file in registry/reports says.",
+    )
+    def when_due(
+        context: dg.ScheduleEvaluationContext, warehouse: Warehouse
+    ) -> dg.RunRequest | dg.SkipReason:
+        return start(context, warehouse, f"report_{name}")
+
+    return when_due
+
+
+def report_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """Return a schedule for every report that is described and can be rendered."""
+    reports = read_reports(settings.registry_dir)
+    return [
+        report_schedule(name, report.cron, settings.timezone)
+        for name, report in sorted(reports.items())
+        if name in REPORT_JOBS
+    ]
+
+
+SCHEDULES = [every_15_minutes, every_night, *report_schedules(read_settings())]

@@ -11,6 +11,8 @@ from orchestration.reports.executions import Execution, Key, Rendered, execute_r
 from orchestration.reports.numbers import read_overview, read_version
 
 REPORT = "daily_overview"
+# The reports that there is a way to render.
+RENDERED = (REPORT,)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from orchestration.progress import show_run
 from orchestration.raw.app_snapshot import APP_DATABASE
+from orchestration.reports.overview_report import REPORT
 from orchestration.runs import RunReport
 from orchestration.settings import Settings
 from orchestration.simulation.marketplace import Simulation, simulate
@@ -39,9 +40,13 @@ def run_demo(settings: Settings, url: str, *, persons: int, days: int) -> bool:
             f"{sum(simulation.app.values()):,} rows in {simulation.seconds:.1f} s"
         )
     report = show_run("nightly", url=url, log=settings.home / "logs" / "nightly.log")
-    if report.succeeded:
-        _tell(console, settings, url, report)
-    return report.succeeded
+    if not report.succeeded:
+        return False
+    log = settings.home / "logs" / "report.log"
+    rendered = show_run(f"report_{REPORT}", url=url, log=log)
+    report.metadata.update(rendered.metadata)
+    _tell(console, settings, url, report)
+    return rendered.succeeded
 
 
 def _simulate(settings: Settings, url: str, *, persons: int, days: int) -> Simulation:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import dagster as dg
 import pytest
@@ -13,6 +14,8 @@ from dagster._core.definitions.op_definition import OpDefinition
 from orchestration import definitions
 from orchestration.progress import STEPS
 from orchestration.quality.checks import GATES
+from orchestration.schedules import JOBS, report_schedules
+from orchestration.settings import read_settings
 from tests.house.conftest import ROOT
 
 SECONDS_TO_LOAD = 10
@@ -55,7 +58,28 @@ def test_nightly_is_a_refresh_and_more(defs):
 
 
 def test_every_step_has_a_name_for_people(defs):
-    assert steps(defs, "nightly").keys() == STEPS.keys()
+    reports = [job.name for job in JOBS if job.name.startswith("report_")]
+    named = {key for job in ("nightly", *reports) for key in steps(defs, job)}
+    assert named == STEPS.keys()
+
+
+def test_a_report_is_rendered_when_its_cron_line_says(defs, tmp_path):
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    told = "title: A\nformats: [html]\nmetrics: [sessions]\n"
+    (folder / "daily_overview.yml").write_text(f"{told}cron: 10 7 * * 1\n")
+    (folder / "unknown.yml").write_text(f"{told}cron: 0 7 * * *\n")
+    settings = replace(read_settings({}), registry_dir=tmp_path, timezone="Asia/Tokyo")
+    (schedule,) = report_schedules(settings)
+    assert schedule.cron_schedule == "10 7 * * 1"
+    assert schedule.execution_timezone == "Asia/Tokyo"
+    assert schedule.job_name == "report_daily_overview"
+    # One that is badly written stops no code location; the registry step names it.
+    (folder / "daily_overview.yml").write_text(f"{told}cron: at noon\n")
+    assert report_schedules(settings) == []
+    # Nobody else renders it.
+    assert "reports__daily_overview" not in steps(defs, "nightly")
+    assert "reports__daily_overview" in steps(defs, "report_daily_overview")
 
 
 def test_every_asset_has_owner_group_kinds_and_description(specs):
