@@ -137,7 +137,8 @@ def test_schedules_and_sensors_run_by_themselves(defs):
     repository = defs.get_repository_def()
     automations = [*repository.schedule_defs, *repository.sensor_defs]
     assert {each.name for each in automations} == {
-        *("every_15_minutes", "every_night", "files_landed", "runs_watched")
+        *("every_15_minutes", "every_night", "report_daily_overview_when_due"),
+        *("files_landed", "runs_watched"),
     }
     assert all(each.default_status.value == "RUNNING" for each in automations)
     assert all(each.description for each in automations)
