@@ -1,7 +1,8 @@
 {# A fact of the app in the columns that predicates over events may name. #}
 {% macro app_fact(relation, instant, event_name, key, known, condition='true') -%}
     {%- set values = {
-        'source': "'app'", 'event_name': event_name, 'event_id': key,
+        'source': "'app'", 'event_name': event_name,
+        'event_id': event_name ~ " || ' ' || " ~ key,
         'occurred_at': instant, 'occurred_on': reporting_day(instant),
     } -%}
     {%- do values.update(known) -%}
@@ -11,8 +12,30 @@
         {%- do columns.append('(' ~ value ~ ')::' ~ type ~ ' as ' ~ name) -%}
     {%- endfor -%}
     select {{ columns | join(', ') }}
-    from {{ ref(relation) }}
+    from {{ relation }}
     where {{ instant }} is not null and {{ condition }}
+{%- endmacro %}
+
+{# A state that bookings entered, as a fact of the one who booked. #}
+{% macro booking_fact(state) -%}
+    {%- set entered -%}
+        (
+            select
+                states.booking_state_id,
+                states.entered_at,
+                bookings.*
+            from {{ ref('stg_app__booking_states') }} as states
+            inner join {{ ref('stg_app__bookings') }} as bookings
+                on states.booking_id = bookings.booking_id
+            where states.state in ('{{ state if state is string else state | join("', '") }}')
+        ) as entered_states
+    {%- endset -%}
+    {%- set name = state if state is string else 'cancelled' -%}
+    {{ app_fact(entered, 'entered_at', "'app.booking_" ~ name ~ "'", 'booking_state_id', {
+        'user_id': 'user_id', 'booking_id': 'booking_id',
+        'provider_id': 'provider_id', 'listing_id': 'listing_id',
+        'occasion_id': 'occasion_id', 'order_id': 'order_id',
+    }) }}
 {%- endmacro %}
 
 {# What predicates may name, and what tells rows apart. #}

@@ -1,125 +1,147 @@
-{# The CTEs that lead every step-1 row of `matched` as deep as it gets, as `walks`. With
-   one window from the first step, the earliest later row is never a worse choice. Rows
-   at one instant that no sequence orders do not block each other: they count in the
-   order of the steps. Linear in the rows: each finds its next by one running minimum. #}
-{% macro funnel_walks() -%}
-    compared as (
+{# The funnels in force, as the compiler needs them, each with what it reads and when. #}
+{% macro funnel_plans() -%}
+    {{ return(registry_rows(
+        "select funnel_id, funnel_number, unit, counting, breakdown_trait, "
+        "ceil(window_seconds / 86400.0)::integer as window_days, "
+        "is_constant, has_breakdown, plan_sql, clip_sql, engine_hash "
+        "from registry.funnel_plans order by funnel_number"
+    )) }}
+{%- endmacro %}
 
+{# What an event is to each funnel: one mask per funnel, in the order of their numbers. #}
+{% macro funnel_masks() -%}
+    {%- set masks = registry_rows(
+        'select mask_sql from registry.funnel_masks order by funnel_number'
+    ) -%}
+    array[{{ masks | map(attribute=0) | join(', ') }}]::integer[]
+{%- endmacro %}
+
+{# What funnels read off an event besides: values held constant, accounts, breakdowns; by
+   funnel, null where there is none. #}
+{% macro funnel_subjects() -%}
+    {%- set subjects = ['null::text', 'null::text'] -%}
+    {%- for subject in registry_rows(
+        'select funnel_number, subject_sql from registry.funnel_subjects '
+        'order by funnel_number'
+    ) -%}
+        {%- do subjects.append("'" ~ subject[0] ~ "'") -%}
+        {%- do subjects.append(
+            'case when masks[' ~ subject[0] ~ '] <> 0 then ' ~ subject[1] ~ ' end'
+        ) -%}
+    {%- endfor -%}
+    nullif(jsonb_strip_nulls(jsonb_build_object({{ subjects[2:] | join(', ') }})), '{}')
+{%- endmacro %}
+
+{# The attempts of one funnel, of all its units or of those that this build changed. #}
+{% macro funnel_attempts_of(funnel) -%}
+    select
+        '{{ funnel.funnel_id }}'::text as funnel_id,
+        {{ funnel_unit_id(funnel) }} as unit_id,
+        units.session_id,
+        attempts.*
+    from (
         select
-            *,
-            count(source_sequence) over moment = count(*) over moment
-            and min(source) over moment = max(source) over moment as is_sequenced
-        from matched
-        window moment as (partition by funnel_id, person_key, occurred_at)
+            grouped.unit_key,
+            grouped.session_id,
+            row(
+                {{ as_array('occurred_at') }},
+                {{ as_array('occurred_on') }},
+                {{ as_array('mask') }},
+                {{ as_array('source_hash') }},
+                {{ as_array('source_sequence') }},
+                {{ as_array('held') if funnel.is_constant else 'null' }},
+                {{ as_array('breakdown_value') if funnel.has_breakdown else 'null' }}
+            )::funnels.history as history
+        from ({{ funnel_rows_of(funnel) }}) as grouped
+        group by grouped.unit_key, grouped.session_id
+    ) as units
+    cross join lateral funnels.attempts({{ funnel.plan_sql }}, units.history) as attempts
+    where {{ funnel_entry_scope('attempts', funnel_unit_id(funnel), funnel) }}
+{%- endmacro %}
 
-    ),
+{% macro as_array(column) -%}
+    array_agg(grouped.{{ column }} order by {{ event_order() }})
+{%- endmacro %}
 
-    -- One position over all persons: joins on it alone cannot become quadratic in the rows
-    -- of one person, whatever the planner guesses.
-    numbered as (
+{# The rows that one funnel reads, with their unit and session. #}
+{% macro funnel_rows_of(funnel) -%}
+    {%- set number = funnel.funnel_number -%}
+    {%- set trait = funnel.breakdown_trait -%}
+    {%- set is_sessioned = funnel.unit == 'session' or funnel.counting == 'sessions' -%}
+    {%- set subject = "owned.subjects -> '" ~ number ~ "'" -%}
+    {%- set unit_keys = {
+        'person': 'owned.person_key',
+        'session': 'sessions.session_id',
+        'account': subject ~ " ->> 'account'",
+    } -%}
+    select
+        {{ unit_keys[funnel.unit] }} as unit_key,
+        {{ 'sessions.session_id' if is_sessioned else "''::text" }} as session_id,
+        {{ 'coalesce(in_force.' ~ trait ~ ', first_known.' ~ trait ~ ')' if trait
+            else subject ~ " ->> 'by'" }} as breakdown_value,
+        {{ subject }} ->> 'held' as held,
+        owned.masks[{{ number }}] as mask,
+        owned.occurred_at,
+        owned.occurred_on,
+        owned.source,
+        case
+            when owned.source_sequence is not null then hashtextextended(owned.source, 0)
+        end as source_hash,
+        owned.source_sequence,
+        owned.event_id
+    from (
+        {{ owned_rows(ref('int_funnel_rows'), 'anonymous.masks[' ~ number ~ '] <> 0 and '
+            ~ funnel_row_days('anonymous.occurred_on', funnel)) }}
+    ) as owned
+    {{ session_of_row('owned') if is_sessioned }}
+    {{ person_as_of('owned') if trait }}
+    where
+        {{ funnel_row_scope('owned', funnel) }}
+        and {{ funnel.clip_sql }}
+        and {{ unit_keys[funnel.unit] }} is not null
+{%- endmacro %}
 
-        select
-            *,
-            row_number() over (
-                order by
-                    funnel_id,
-                    person_key,
-                    occurred_at,
-                    case when is_sequenced then source_sequence end,
-                    step_index,
-                    source collate "C",
-                    event_id collate "C"
-            ) as position
-        from compared
+{% macro funnel_unit_id(funnel) -%}
+    {{ {
+        'person': person_id('units.unit_key'),
+        'session': 'units.unit_key',
+        'account': hashed_key(["'account'", 'units.unit_key']),
+    }[funnel.unit] }}
+{%- endmacro %}
 
-    ),
-
-    -- Every row stands in two pairs of steps: where it starts and where it ends.
-    paired as (
-
-        select
-            numbered.*,
-            pairs.pair,
-            pairs.is_end
-        from numbered
-        cross join lateral (
-            values (step_index, false), (step_index - 1, true)
-        ) as pairs (pair, is_end)
-
-    ),
-
-    linked as (
-
-        select
-            *,
-            min(position) filter (where is_end) over (
-                partition by funnel_id, person_key, pair
-                order by position desc
-                rows between unbounded preceding and 1 preceding
-            ) as next_position
-        from paired
-
-    ),
-
-    -- A row that is its own next step gives way to the one after it.
-    links as materialized (
-
-        select
-            starts.position,
-            case
-                when (ends.source, ends.event_id) = (starts.source, starts.event_id)
-                    then ends.next_position
-                else starts.next_position
-            end as next_position
-        from linked as starts
-        inner join linked as ends on starts.next_position = ends.position
-        where not starts.is_end and ends.is_end
-
-    ),
-
-    moves as materialized (
-
-        select
-            links.position,
-            links.next_position,
-            numbered.occurred_at as next_at
-        from links
-        inner join numbered on links.next_position = numbered.position
-
-    ),
-
-    walks as (
-
-        select
-            funnel_id,
-            person_key,
-            occurred_on as entered_on,
-            occurred_at as entered_at,
-            position as entry_position,
-            position,
-            array[occurred_at] as reached_at,
-            array[position] as positions,
-            window_seconds
-        from numbered
-        where step_index = 1
-
-        union all
-
-        select
-            walks.funnel_id,
-            walks.person_key,
-            walks.entered_on,
-            walks.entered_at,
-            walks.entry_position,
-            moves.next_position,
-            walks.reached_at || moves.next_at,
-            walks.positions || moves.next_position,
-            walks.window_seconds
-        from walks
-        inner join moves using (position)
+{# The session of a row (SEMANTICS 2.2): the latest that it may belong to, by its device, or
+   by its user where it has no device. #}
+{% macro session_of_row(relation) -%}
+    inner join lateral (
+        select candidates.session_id
+        from {{ ref('int_events_sessionized') }} as candidates
         where
-            moves.next_at
-            <= walks.entered_at + make_interval(secs => walks.window_seconds)
+            not candidates.is_excluded
+            and candidates.started_at <= {{ relation }}.occurred_at
+            and candidates.started_at
+            >= {{ relation }}.occurred_at - interval '25 hours'
+            and candidates.ended_at
+            >= {{ relation }}.occurred_at - interval '30 minutes'
+            and case
+                when {{ relation }}.device_id is not null
+                    then candidates.device_id = {{ relation }}.device_id
+                else candidates.user_id = {{ relation }}.user_id
+            end
+        order by candidates.started_at desc, candidates.session_id asc
+        limit 1
+    ) as sessions on true
+{%- endmacro %}
 
-    )
+{# What the app said of the user at that instant; before its first word, that one. #}
+{% macro person_as_of(relation) -%}
+    left join {{ ref('stg_app__person_versions') }} as in_force
+        on
+            {{ id_in_key(relation ~ '.person_key', 'user') }} = in_force.user_id
+            and in_force.valid_from <= {{ relation }}.occurred_at
+            and coalesce(in_force.valid_to, 'infinity') > {{ relation }}.occurred_at
+    left join {{ ref('stg_app__person_versions') }} as first_known
+        on
+            {{ id_in_key(relation ~ '.person_key', 'user') }} = first_known.user_id
+            and first_known.version_number = 1
+            and first_known.valid_from > {{ relation }}.occurred_at
 {%- endmacro %}

@@ -10,11 +10,8 @@
    part of, and whether it holds. The first row is that of exposures, which need none. #}
 {% macro event_predicates() -%}
     {%- set predicates = registry_rows(
-        "select 'funnel' as kind, funnel_id as id, step_index as part, predicate_sql "
-        "from registry.funnel_steps "
-        "union all "
-        "select 'experiment', experiment_id, metric_index, predicate_sql "
-        "from registry.experiment_metrics "
+        "select 'experiment' as kind, experiment_id as id, metric_index as part, "
+        "predicate_sql from registry.experiment_metrics "
         "order by 1, 2, 3"
     ) -%}
     (
@@ -33,13 +30,4 @@
         {{ predicate[3] }}
     )
     {%- endfor %}
-{%- endmacro %}
-
-{# The longest window of any funnel, in days: how far a changed day reaches. #}
-{% macro funnel_window_days() -%}
-    {%- set found = registry_rows(
-        "select ceil(coalesce(max(window_seconds), 0) / 86400.0)::integer "
-        "from registry.funnels"
-    ) -%}
-    {{ return(found[0][0] if found else 0) }}
 {%- endmacro %}

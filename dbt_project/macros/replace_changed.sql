@@ -13,8 +13,8 @@
         where
             {{ replaced_scope() }}
             and not exists ({{ same_row(fresh, 'old_rows', columns) }})
-        returning {{ day_column() }} as day{{ replaced_keys() }}
-    )
+        returning {{ recorded_columns() }}{{ replaced_keys() }}
+    ){{ record_units('removed') }}
 
     {{ log_replaced_keys('removed', fresh) }}
     {{ record_changed('removed') }};
@@ -24,8 +24,8 @@
         select {{ columns | join(', ') }}
         from {{ fresh }} as new_rows
         where not exists ({{ same_row(target, 'new_rows', columns) }})
-        returning {{ day_column() }} as day
-    )
+        returning {{ recorded_columns() }}
+    ){{ record_units('added') }}
 
     {{ record_changed('added') }}
 {% endmacro %}
@@ -74,9 +74,9 @@
                 and old_rows.started_at between extents.from_at and extents.to_at
         )
     {%- elif meta['rebuild'] == 'days' -%}
-        {%- set spread = meta.get('spread', 0) -%}
-        {%- set before = funnel_window_days() if spread == 'funnel_window' else spread -%}
-        {{ changed_days(day_column(), meta['parents'], before=before) }}
+        {{ changed_days(day_column(), meta['parents'], before=meta.get('spread', 0)) }}
+    {%- elif meta['rebuild'] == 'attempts' -%}
+        {{ replaced_attempts() }}
     {%- else -%}
         true
     {%- endif -%}
@@ -84,6 +84,29 @@
 
 {% macro day_column() -%}
     {{ return(config.require('meta')['day']) }}
+{%- endmacro %}
+
+{# What is told of a row that came or went: its day and, where children follow single
+   units, its unit. #}
+{% macro recorded_columns() -%}
+    {%- set unit = config.require('meta').get('unit') -%}
+    {{ day_column() }} as day{{ ', ' ~ unit ~ ' as unit_key' if unit }}
+{%- endmacro %}
+
+{% macro record_units(rows) -%}
+    {%- if build_id() > 0 and config.require('meta').get('unit') -%}
+    ,
+
+    {{ rows }}_units as (
+        insert into ops.changed_units (build_id, model, unit_key)
+        select distinct
+            {{ build_id() }},
+            '{{ this.name }}',
+            unit_key
+        from {{ rows }}
+        on conflict do nothing
+    )
+    {%- endif -%}
 {%- endmacro %}
 
 {# Write the days of removed or added rows to the ledger that children read. #}

@@ -120,8 +120,8 @@ class Breakdown(Definition):
     trait : str or None
         What the app says of the user at that instant, instead of an event's value.
     at : str
-        first (the first step), last (the deepest step of the counted path), or all:
-        the value is held constant over the path, missing being equal to missing.
+        first (the first step), last (the last row of the counted path), or all: the
+        value is held constant over the path, missing being equal to missing.
     at_step : Name or None
         A named step, instead of `at`; missing where the path did not reach it.
     top : int
@@ -202,7 +202,7 @@ class Funnel(Dated):
     where: Predicate | None = None
     scope: Literal["step_events", "all"] = "step_events"
     scope_also: list[Happening] = Field(default=[], max_length=20)
-    exclusions: list[Exclusion] = Field(default=[], max_length=20)
+    exclusions: list[Exclusion] = Field(default=[], max_length=10)
     hold_constant: list[Subject] = Field(default=[], max_length=3)
     simultaneous_within: Duration = "0 seconds"
     breakdown: Breakdown | None = None
@@ -270,6 +270,18 @@ def _wrong_names(funnel: Funnel) -> Iterator[tuple[Path, str, str]]:
             if exclusion.before not in later:
                 reason = f"is no step after {exclusion.after}"
                 yield (*path, "before"), reason, ", ".join(later)
+    if funnel.breakdown and funnel.breakdown.trait:
+        yield from _wrong_trait(funnel, funnel.breakdown)
     at_step = funnel.breakdown.at_step if funnel.breakdown else None
     if at_step is not None and at_step not in names:
         yield ("breakdown", "at_step"), "names no step", ", ".join(names)
+
+
+def _wrong_trait(
+    funnel: Funnel, breakdown: Breakdown
+) -> Iterator[tuple[Path, str, str]]:
+    path = ("breakdown", "trait")
+    if funnel.unit != "person":
+        yield path, "is said of persons", "unit: person"
+    if breakdown.at == "all":
+        yield path, "cannot be held constant", "at: first, last"

@@ -123,6 +123,19 @@ _CLAIM = (
         )
     on conflict do nothing
     """,
+    """
+    insert into ops.changed_units (build_id, model, unit_key)
+    select distinct %(build_id)s::bigint, changed.model, changed.unit_key
+    from ops.changed_units as changed
+    where
+        changed.build_id < %(build_id)s
+        and changed.build_id > (
+            select coalesce(max(builds.build_id), 0)
+            from ops.builds as builds
+            where builds.state = 'succeeded' and builds.is_full_selection
+        )
+    on conflict do nothing
+    """,
 )
 
 _SETTLE = (
@@ -145,6 +158,7 @@ _SETTLE = (
     "delete from ops.claimed_devices where build_id = %(build_id)s",
     "delete from ops.claimed_days where build_id = %(build_id)s",
     "delete from ops.build_extents where build_id <= %(build_id)s",
+    "delete from ops.changed_units where build_id <= %(build_id)s",
     # Every build adds rows; what is settled, published and old nobody asks for again.
     """
     delete from ops.changed

@@ -19,7 +19,7 @@ READS = {
     "marts": {"staging", "intermediate", "marts", "identity", "registry"},
 }
 PII = {"none", "pseudonym", "possible"}
-REBUILDS = {"full", "days", "extents", "keys"}
+REBUILDS = {"full", "days", "extents", "keys", "attempts"}
 PREPARED = {"raw.events", "identity.device_owners"}
 
 
@@ -155,7 +155,9 @@ def test_models_that_read_events_or_their_kin_are_incremental(manifest):
         "int_events_matched",
         "sessions",
         "person_days",
-        "funnel_entries",
+        "int_funnel_rows",
+        "int_funnel_persons",
+        "funnel_attempts",
         "experiment_exposures",
     }
     wrong = [

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.warehouse.definitions import define
+from tests.warehouse.definitions_of_funnels import define_funnels, funnel
 from tests.warehouse.histories import Event, at, begin_build, end_build, load, run_dbt
 
-MODELS = ("+sessions", "+person_days", "+metrics_daily", "+funnel_steps")
+MODELS = ("+sessions", "+person_days", "+metrics_daily", "+funnel_steps_daily")
 FAULTS = {
     "int_events_sessionized__one_row_per_session_id": (
         "update intermediate.int_events_sessionized set session_id = 'same'"
@@ -42,11 +42,12 @@ FAULTS = {
     "days__end_after_they_start": (
         "update marts.days set period_ends_at = period_starts_at"
     ),
-    "funnel_steps__steps_are_complete": (
-        "delete from marts.funnel_steps where step_index = 1"
+    "funnel_steps_daily__steps_are_complete": (
+        "delete from marts.funnel_steps_daily where step_index = 1"
     ),
-    "funnel_steps__never_grow": (
-        "update marts.funnel_steps set person_count = 9 where step_index = 2"
+    "funnel_steps_daily__never_grow": (
+        "update marts.funnel_steps_daily set rate_from_previous = 2 "
+        "where step_index = 2"
     ),
     "experiment_counts__convert_no_more_than_all": (
         "insert into marts.experiment_counts values "
@@ -58,9 +59,7 @@ FAULTS = {
 @pytest.fixture
 def built(database, connection):
     """A warehouse with two sessions and one funnel, built and checked in a build."""
-    body = {"window": "48 hours", "steps": [{"name": "see"}, {"name": "act"}]}
-    predicates = ["\"event_name\" = 'page_view'", "\"event_name\" = 'click'"]
-    define(connection, "funnel", "buy", body, predicates)
+    define_funnels(connection, {"buy": funnel("page_view", "click")})
     load(
         connection,
         [

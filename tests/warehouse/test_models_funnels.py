@@ -1,99 +1,122 @@
-"""Funnels and experiments equal a search through every choice of rows."""
+"""Funnels of stored events: what counts, and incremental equal to a full rebuild."""
 
 import random
-from datetime import timedelta
 
 import pytest
 
-from tests.warehouse.definitions import define
+from tests.warehouse.definitions_of_funnels import define_funnels, funnel, step
 from tests.warehouse.histories import (
     Event,
     at,
     build,
     load,
+    remove,
     shuffled_batches,
     table_rows,
 )
-from tests.warehouse.reference_funnels import funnel_entries
 
-MODELS = ("+funnel_steps",)
-STEPS = ("page_view", "click", "conversion")
-WINDOW = timedelta(hours=48)
+MODELS = ("+funnel_steps_daily",)
+BUY = funnel("page_view", "click", "conversion")
+TABLES = ("marts.funnel_attempts", "marts.funnel_steps_daily")
+
+# Every way in which the models read and replace rows.
+FUNNELS = {
+    "plain": BUY,
+    "tried": funnel(
+        "page_view",
+        step("click", within="5 hours"),
+        "conversion",
+        exclusions=[
+            {
+                "after": "page_view",
+                "before": "conversion",
+                "events": [{"event": "scroll"}],
+            }
+        ],
+        breakdown={"column": "platform"},
+    ),
+    "in_sessions": funnel("page_view", "click", unit="session"),
+    "of_accounts": funnel(
+        "page_view", "click", unit="account", account={"column": "listing_id"}
+    ),
+    "in_sequence": funnel("page_view", "click", counting="totals", reentry="latest"),
+    "one_listing": funnel(
+        "page_view",
+        "click",
+        ordering="any_order",
+        hold_constant=[{"column": "listing_id"}],
+    ),
+    "at_once": funnel(
+        "page_view",
+        "click",
+        ordering="strict",
+        scope="all",
+        counting="sessions",
+        simultaneous_within="1 minute",
+    ),
+}
+NAMES = ["page_view", "page_view", "click", "conversion", "scroll"]
 
 
-def define_funnel(connection, steps=STEPS):
-    body = {
-        "title": "Buy",
-        "unit": "person",
-        "ordering": "ordered",
-        "counting": "uniques",
-        "window": "48 hours",
-        "steps": [{"name": f"step_{index}"} for index in range(len(steps))],
-    }
-    predicates = [f"\"event_name\" = '{step}'" for step in steps]
-    define(connection, "funnel", "buy", body, predicates)
-
-
-def history(chance, count=90):
+def history(chance, count=120):
     return [
         Event(
             event_id=f"e{index}",
-            occurred_at=at(hours=chance.randrange(24 * 6)),
-            event_name=chance.choice(["page_view", "page_view", "click", "conversion"]),
-            device_id=f"d{chance.randrange(4)}",
-            user_id=chance.choice([None, None, "u1", "u2"]),
+            occurred_at=at(minutes=chance.randrange(60 * 24 * 6)),
+            event_name=chance.choice(NAMES),
+            device_id=f"d{chance.randrange(5)}",
+            user_id=chance.choice([None, None, None, "u1", "u2"]),
+            listing_id=chance.choice([None, "l1", "l2"]),
         )
         for index in range(count)
     ]
 
 
-def found_entries(connection):
-    rows = connection.execute(
-        "select person_id, entered_on, deepest_step, entered_at "
-        "from marts.funnel_entries"
-    ).fetchall()
-    connection.commit()
-    return {(person, on): (depth, entered) for person, on, depth, entered in rows}
-
-
 @pytest.mark.parametrize("seed", range(2))
-def test_funnel_entries_equal_brute_force_whatever_arrives_late(
+def test_attempts_are_those_of_a_full_rebuild_whatever_comes_or_goes(
     seed, database, connection
 ):
-    define_funnel(connection)
+    define_funnels(connection, FUNNELS)
     chance = random.Random(seed)
-    arrived = []
-    for batch in shuffled_batches(history(chance), count=3, chance=chance):
+    batches = shuffled_batches(history(chance), count=3, chance=chance)
+    for batch in batches:
         load(connection, batch)
-        arrived += batch
         build(connection, url=database, select=MODELS)
-        expected = funnel_entries(arrived, steps=STEPS, window=WINDOW)
-        assert found_entries(connection) == expected
-    tables = ("marts.funnel_entries", "marts.funnel_steps")
-    incremental = [table_rows(connection, table) for table in tables]
-    build(connection, url=database, select=MODELS, is_full=True)
-    assert [table_rows(connection, table) for table in tables] == incremental
-
-
-def test_a_step_twice_needs_two_rows(database, connection):
-    define_funnel(connection, ("page_view", "page_view", "conversion"))
-    load(
-        connection,
-        [
-            Event("a1", at(), device_id="once"),
-            Event("a2", at(minutes=5), "conversion", device_id="once"),
-            Event("b1", at(), device_id="twice"),
-            Event("b2", at(), device_id="twice"),
-            Event("b3", at(minutes=5), "conversion", device_id="twice"),
-        ],
-    )
+    remove(connection, batches[0][:15])
     build(connection, url=database, select=MODELS)
-    depths = [depth for depth, _ in found_entries(connection).values()]
-    assert sorted(depths) == [1, 3]
+    incremental = [table_rows(connection, table) for table in TABLES]
+    assert len({row[0] for row in incremental[0]}) == len(FUNNELS)
+    build(connection, url=database, select=MODELS, is_full=True)
+    assert [table_rows(connection, table) for table in TABLES] == incremental
 
 
-def test_the_window_is_inclusive_and_every_step_has_a_row(database, connection):
-    define_funnel(connection)
+def depths(connection, funnel_id="buy"):
+    rows = connection.execute(
+        "select depth from marts.funnel_attempts where funnel_id = %s "
+        "order by entered_at, unit_id",
+        (funnel_id,),
+    ).fetchall()
+    connection.commit()
+    return [depth for (depth,) in rows]
+
+
+def test_a_build_evaluates_only_persons_whose_rows_changed(database, connection):
+    define_funnels(connection, {"buy": BUY})
+    load(connection, [Event(f"a{n}", at(hours=n), device_id=f"d{n}") for n in range(9)])
+    build(connection, url=database, select=MODELS)
+    load(connection, [Event("b", at(hours=9), "click", device_id="d4")])
+    build_id = build(connection, url=database, select=MODELS)
+    changed = connection.execute(
+        "select model, day from ops.changed where build_id = %s "
+        "and model = 'funnel_attempts'",
+        (build_id,),
+    ).fetchall()
+    assert changed == [("funnel_attempts", at().date())]
+    assert depths(connection) == [1, 1, 1, 1, 2, 1, 1, 1, 1]
+
+
+def test_steps_of_a_day_count_units_and_times(database, connection):
+    define_funnels(connection, {"buy": BUY})
     load(
         connection,
         [
@@ -105,14 +128,27 @@ def test_the_window_is_inclusive_and_every_step_has_a_row(database, connection):
     )
     build(connection, url=database, select=MODELS)
     rows = connection.execute(
-        "select step_index, person_count, entry_count, rate_from_entry, "
-        "rate_from_previous from marts.funnel_steps order by step_index"
+        "select step_index, unit_count, entry_count, drop_off_count, rate_from_entry, "
+        "rate_from_previous, overall_rate, median_seconds_from_entry, "
+        "time_histogram[14] from marts.funnel_steps_daily order by step_index"
     ).fetchall()
-    assert rows == [(1, 2, 2, 1, None), (2, 1, 2, 0.5, 0.5), (3, 0, 2, 0, 0)]
+    assert rows == [
+        (1, 2, 2, 1, 1, None, 0, 0, 0),
+        (2, 1, 2, 1, 0.5, 0.5, 0, 172_800, 1),
+        (3, 0, 2, None, 0, 0, 0, None, 0),
+    ]
 
 
 def test_ten_thousand_rows_of_one_person_are_walked_in_seconds(database, connection):
-    define_funnel(connection, ("page_view", "page_view", "click"))
+    define_funnels(
+        connection,
+        {
+            "plain": funnel("page_view", step("again", "page_view"), "click"),
+            "within": funnel(
+                "page_view", step("click", within="1 minute"), "conversion"
+            ),
+        },
+    )
     names = ("page_view", "page_view", "page_view", "click")
     load(
         connection,
@@ -125,53 +161,5 @@ def test_ten_thousand_rows_of_one_person_are_walked_in_seconds(database, connect
     finally:
         connection.execute("alter role current_user reset statement_timeout")
         connection.commit()
-    assert [depth for depth, _ in found_entries(connection).values()] == [3]
-
-
-def exposure(event_id, moment, variant, **rest):
-    return Event(
-        event_id,
-        moment,
-        "experiment_exposure",
-        is_interactive=False,
-        properties={"experiment_id": "button", "variant": variant},
-        **rest,
-    )
-
-
-def test_units_count_in_their_first_arm_and_those_of_two_arms_in_none(
-    database, connection
-):
-    body = {
-        "title": "Button",
-        "state": "RUNNING",
-        "unit": "person",
-        "starts_at": "2026-03-01T00:00:00Z",
-        "arms": [{"variant": "control", "weight": 1}, {"variant": "big", "weight": 1}],
-        "metrics": [{"name": "buys", "role": "primary", "within_hours": 24}],
-    }
-    define(connection, "experiment", "button", body, ["\"event_name\" = 'conversion'"])
-    load(
-        connection,
-        [
-            exposure("x1", at(hours=1), "control", device_id="a"),
-            exposure("x2", at(hours=9), "control", device_id="a"),
-            Event("c1", at(hours=2), "conversion", device_id="a"),
-            Event("c2", at(hours=3), "conversion", device_id="a"),
-            exposure("x3", at(hours=1), "big", device_id="b"),
-            Event("c3", at(hours=1), "conversion", device_id="b"),
-            exposure("x4", at(hours=1), "big", device_id="c"),
-            Event("c4", at(hours=26), "conversion", device_id="c"),
-            exposure("x5", at(hours=1), "big", device_id="d"),
-            exposure("x6", at(hours=2), "control", device_id="d"),
-            exposure("x7", at(hours=-1), "big", device_id="early"),
-            exposure("x8", at(hours=1), "unknown", device_id="stray"),
-        ],
-    )
-    build(connection, url=database, select=["+experiment_counts"])
-    rows = connection.execute(
-        "select variant, is_control, unit_count, conversion_count, "
-        "multi_arm_unit_count from marts.experiment_counts order by variant"
-    ).fetchall()
-    # c3 is not strictly after its exposure, c4 is outside the window.
-    assert rows == [("big", False, 2, 0, 1), ("control", True, 1, 1, 0)]
+    assert depths(connection, "plain") == [3]
+    assert depths(connection, "within") == [2]

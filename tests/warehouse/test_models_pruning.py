@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.warehouse.definitions_of_funnels import define_funnels, funnel
 from tests.warehouse.histories import (
     Event,
     at,
@@ -27,6 +28,7 @@ def relations(plan):
 
 
 def test_models_that_read_events_scan_only_claimed_partitions(database, connection):
+    define_funnels(connection, {"see": funnel("page_view", "click")})
     events = [Event(f"e{day}", at(days=day)) for day in range(12)]
     load(connection, events)
     build(connection, url=database)
@@ -53,6 +55,7 @@ def test_models_that_read_events_scan_only_claimed_partitions(database, connecti
         "int_events_sessionized",
         "int_events_counted",
         "int_events_matched",
+        "int_funnel_rows",
         "person_days",
         "activity_buckets",
         "endpoint_buckets",

@@ -180,6 +180,15 @@ create table ops.session_changes (
 
 create index session_changes_by_new on ops.session_changes (new_session_id);
 
+-- Persons whose rows a model really changed in a build, where its children follow single ones.
+-- Kept and inherited like ops.changed.
+create table ops.changed_units (
+    build_id bigint not null,
+    model text not null,
+    unit_key text not null,
+    primary key (build_id, model, unit_key)
+);
+
 create table ops.models (
     model text primary key,
     -- Of the model alone, and of the model with everything above it.

@@ -100,6 +100,8 @@ order by kind, id, part, compiled.registry_version desc;
 create view registry.funnels as
 select
     id as funnel_id,
+    -- The place of the funnel in what is stored of each row.
+    (row_number() over (order by id collate "C"))::integer as funnel_number,
     version,
     body ->> 'title' as title,
     body ->> 'unit' as unit,
@@ -149,13 +151,29 @@ select
     coalesce((step.body ->> 'optional')::boolean, false) as is_optional,
     coalesce((step.body ->> 'anchored')::boolean, false) as is_anchored,
     extract(epoch from (step.body ->> 'within')::interval)::bigint as within_seconds,
+    -- The required steps next to this one: what it is compared with.
+    (max(step.step_index) filter (
+        where not coalesce((step.body ->> 'optional')::boolean, false)
+    ) over earlier)::integer as previous_step_index,
+    (min(step.step_index) filter (
+        where not coalesce((step.body ->> 'optional')::boolean, false)
+    ) over later)::integer as next_step_index,
     parts.sql as predicate_sql
 from registry.in_force as definition
 cross join lateral jsonb_array_elements(definition.body -> 'steps')
 with ordinality as step (body, step_index)
 inner join registry.funnel_parts as parts
     on parts.funnel_id = definition.id and parts.part = step.step_index
-where definition.kind = 'funnel';
+where definition.kind = 'funnel'
+window
+    earlier as (
+        partition by definition.id order by step.step_index
+        rows between unbounded preceding and 1 preceding
+    ),
+    later as (
+        partition by definition.id order by step.step_index
+        rows between 1 following and unbounded following
+    );
 
 -- One row per funnel and exclusion; between which steps, by their index.
 create view registry.funnel_exclusions as

@@ -1,0 +1,460 @@
+-- funnels: the paths of one unit through one funnel (SEMANTICS 2.6). Pure functions over the
+-- unit's rows in total order, given as arrays; the models call them once per unit.
+--
+-- A mask says what a row is: bit k - 1 step k, bit 19 + e exclusion e, bit 30 of the scope.
+create schema funnels;
+grant usage on schema funnels to public;
+
+-- A funnel, as its paths need it. Lengths are intervals of seconds; null within is no window.
+create type funnels.plan as (
+    ordering text,
+    counting text,
+    reentry text,
+    step_count integer,
+    required_steps integer[],
+    anchored_steps integer[],
+    window_length interval,
+    tolerance interval,
+    within interval[],
+    exclusion_after integer[],
+    exclusion_before integer[],
+    exclusion_drops boolean[],
+    is_constant boolean,
+    is_plain boolean,
+    entries_from timestamptz,
+    entries_to timestamptz,
+    -- 0 the last step reached, else the step itself.
+    breakdown_step integer
+);
+
+-- The rows of one unit in total order, one element each. constants is null unless something is
+-- held constant; a null element equals nothing.
+create type funnels.history as (
+    moments timestamptz[],
+    days date[],
+    masks integer[],
+    -- Of rows that have a sequence, the hash of their source.
+    sources bigint[],
+    sequences bigint[],
+    constants text[],
+    breakdowns text[]
+);
+
+-- One attempt. path holds the position of each step's row in the history, 0 where not reached;
+-- any_order: of each place.
+create type funnels.attempt as (
+    entered_on date,
+    entered_at timestamptz,
+    attempt_number integer,
+    candidate_count integer,
+    depth integer,
+    deepest_step integer,
+    is_completed boolean,
+    path integer[],
+    reached_at timestamptz[],
+    window_ends_at timestamptz,
+    excluded_at timestamptz,
+    -- Position in the history.
+    excluding_row integer,
+    drops_unit boolean,
+    is_tied boolean,
+    breakdown_value text
+);
+
+-- Whether one row is before another: by the sequence of their source, else by time.
+create function funnels.is_before(
+    history funnels.history, tolerance interval, one integer, other integer
+) returns boolean
+language sql immutable as $$
+    select case
+        when
+            (history).sources[one] = (history).sources[other]
+            and (history).sequences[one] is not null
+            and (history).sequences[other] is not null
+            then ((history).moments[one], (history).sequences[one])
+                < ((history).moments[other], (history).sequences[other])
+        else (history).moments[other] - (history).moments[one] > tolerance
+    end
+$$;
+
+-- Whether a row with one of the bits lies between two rows and is none of the path.
+create function funnels.is_between(
+    history funnels.history,
+    tolerance interval,
+    bits integer,
+    one integer,
+    other integer,
+    path integer[]
+) returns boolean
+language plpgsql immutable as $$
+begin
+    for between in one + 1..other - 1 loop
+        if
+            history.masks[between] & bits <> 0
+            and between <> all (path)
+            and funnels.is_before(history, tolerance, one, between)
+            and funnels.is_before(history, tolerance, between, other)
+        then
+            return true;
+        end if;
+    end loop;
+    return false;
+end
+$$;
+
+-- Whether rows up to `last` may be the next of a path: not used, and before none of it.
+create function funnels.may_follow(
+    history funnels.history, tolerance interval, path integer[], candidate integer
+) returns boolean
+language plpgsql immutable as $$
+declare
+    earlier integer;
+begin
+    foreach earlier in array path loop
+        if
+            earlier = candidate
+            or (
+                candidate < earlier
+                and funnels.is_before(history, tolerance, candidate, earlier)
+            )
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+
+-- Whether an exclusion forbids to go on from the path to a row.
+create function funnels.is_excluded(
+    plan funnels.plan, history funnels.history, path integer[], candidate integer
+) returns boolean
+language plpgsql immutable as $$
+declare
+    depth integer := cardinality(path);
+begin
+    for exclusion in 1..coalesce(cardinality(plan.exclusion_after), 0) loop
+        if
+            plan.exclusion_after[exclusion] <= depth
+            and plan.exclusion_before[exclusion] > depth
+            and funnels.is_between(
+                history,
+                plan.tolerance,
+                1 << (19 + exclusion),
+                path[plan.exclusion_after[exclusion]],
+                candidate,
+                path
+            )
+        then
+            return true;
+        end if;
+    end loop;
+    return false;
+end
+$$;
+
+-- Optional steps between two rows of a strict path, the earliest first; null when something of
+-- the scope stays between.
+create function funnels.strict_between(
+    plan funnels.plan,
+    history funnels.history,
+    optional_steps integer[],
+    path integer[],
+    one integer,
+    other integer,
+    since timestamptz
+) returns integer[]
+language plpgsql immutable as $$
+declare
+    step integer := optional_steps[1];
+    rest integer[];
+begin
+    if step is null then
+        return case
+            when funnels.is_between(
+                history, plan.tolerance, (1 << 30) | ((1 << 20) - 1), one, other, path
+            ) then null
+            else '{}'::integer[]
+        end;
+    end if;
+    for between in 1..cardinality(history.moments) loop
+        if
+            history.masks[between] & (1 << (step - 1)) <> 0
+            and between <> all (path)
+            and not funnels.is_before(history, plan.tolerance, between, one)
+            and not funnels.is_before(history, plan.tolerance, other, between)
+            and history.moments[between] - since
+            <= coalesce(plan.within[step], plan.window_length)
+            and not funnels.is_between(
+                history,
+                plan.tolerance,
+                (1 << 30) | ((1 << 20) - 1),
+                one,
+                between,
+                path || between
+            )
+        then
+            rest := funnels.strict_between(
+                plan, history, optional_steps[2:], path || between, between, other, since
+            );
+            if rest is not null then
+                return between || rest;
+            end if;
+        end if;
+    end loop;
+    rest := funnels.strict_between(
+        plan, history, optional_steps[2:], path, one, other, since
+    );
+    -- An array of one would hide that there is none.
+    return case when rest is not null then 0 || rest end;
+end
+$$;
+
+-- The number of required steps, from the first, that have any row in the window of a candidate.
+create function funnels.reachable(
+    plan funnels.plan, history funnels.history, entry integer, deadline timestamptz
+) returns integer
+language plpgsql immutable as $$
+declare
+    seen integer;
+    depth integer := 1;
+begin
+    select coalesce(bit_or(rows.mask), 0)
+    into seen
+    from unnest(history.masks, history.moments) as rows (mask, moment)
+    where rows.moment between history.moments[entry] - plan.tolerance and deadline;
+    while
+        depth < cardinality(plan.required_steps)
+        and seen & (1 << (plan.required_steps[depth + 1] - 1)) <> 0
+    loop
+        depth := depth + 1;
+    end loop;
+    return depth;
+end
+$$;
+
+-- The counted path of one candidate over required steps, by trying rows in total order. Slow and
+-- right whatever ties, and in strict order.
+create function funnels.search(
+    plan funnels.plan, history funnels.history, entry integer, deadline timestamptz
+) returns integer[]
+language plpgsql immutable as $$
+declare
+    required integer[] := plan.required_steps;
+    row_count integer := cardinality(history.moments);
+    path integer[];
+    nexts integer[];
+    dead boolean[];
+    depth integer;
+    bit integer;
+    step integer;
+    found integer;
+    candidate integer;
+begin
+    for target in reverse funnels.reachable(plan, history, entry, deadline)..2 loop
+        path := array[entry];
+        nexts := array_fill(1, array[target + 1]);
+        dead := null;
+        depth := 1;
+        while depth between 1 and target - 1 loop
+            step := required[depth + 1];
+            bit := 1 << (step - 1);
+            found := 0;
+            candidate := nexts[depth + 1];
+            while
+                candidate <= row_count and history.moments[candidate] <= deadline
+            loop
+                if
+                    history.masks[candidate] & bit <> 0
+                    and coalesce(not dead[depth * row_count + candidate], true)
+                    and history.moments[candidate] - history.moments[path[depth]]
+                    <= coalesce(plan.within[step], plan.window_length + plan.tolerance)
+                    and funnels.may_follow(history, plan.tolerance, path, candidate)
+                    and not funnels.is_excluded(plan, history, path, candidate)
+                    and (
+                        plan.ordering <> 'strict'
+                        or funnels.strict_between(
+                            plan,
+                            history,
+                            array(
+                                select generate_series(required[depth] + 1, step - 1)
+                            ),
+                            path || candidate,
+                            path[depth],
+                            candidate,
+                            history.moments[path[depth]]
+                        ) is not null
+                    )
+                then
+                    found := candidate;
+                    exit;
+                end if;
+                candidate := candidate + 1;
+            end loop;
+            if found > 0 then
+                nexts[depth + 1] := found + 1;
+                path := path || found;
+                depth := depth + 1;
+                -- Rows that neither tie with the last nor follow it cannot come next.
+                candidate := found;
+                while
+                    candidate > 1
+                    and history.moments[candidate - 1]
+                    >= history.moments[found] - plan.tolerance
+                loop
+                    candidate := candidate - 1;
+                end loop;
+                nexts[depth + 1] := candidate;
+            else
+                -- What failed from a row that no other of the path is near fails again.
+                if depth > 1 and funnels.is_lone(history, plan.tolerance, path) then
+                    dead := coalesce(
+                        dead, array_fill(false, array[(target + 1) * row_count])
+                    );
+                    dead[(depth - 1) * row_count + path[depth]] := true;
+                end if;
+                depth := depth - 1;
+                path := path[: depth];
+            end if;
+        end loop;
+        if depth = target then
+            return path;
+        end if;
+    end loop;
+    return array[entry];
+end
+$$;
+
+-- The same where steps come in any order: the row of each place.
+create function funnels.search_any_order(
+    plan funnels.plan, history funnels.history, entry integer, deadline timestamptz
+) returns integer[]
+language plpgsql immutable as $$
+declare
+    row_count integer := cardinality(history.moments);
+    path integer[];
+    taken integer[];
+    tried integer[];
+    used integer;
+    dead bigint[];
+    best integer[];
+    depth integer;
+    choice integer;
+    candidate integer;
+    step integer;
+    is_found boolean;
+begin
+    for target in reverse plan.step_count..1 loop
+        path := '{}';
+        taken := '{}';
+        dead := '{}';
+        used := 0;
+        depth := 0;
+        -- A choice is 32 x row + step; the next one tried at a place is above the last.
+        tried := array_fill(0, array[target + 1]);
+        tried[1] := 32 * entry;
+        while depth >= 0 loop
+            is_found := false;
+            choice := tried[depth + 1] + 1;
+            while choice / 32 <= row_count loop
+                candidate := choice / 32;
+                step := choice % 32;
+                exit when depth = 0 and candidate > entry;
+                exit when candidate > 0 and history.moments[candidate] > deadline;
+                -- Another choice of steps may still lead to earlier rows, none to later.
+                exit when path || candidate > best;
+                if
+                    candidate > 0
+                    and step between 1 and plan.step_count
+                    and history.masks[candidate] & (1 << (step - 1)) <> 0
+                    and used & (1 << (step - 1)) = 0
+                    and (step = depth + 1 or step <> all (plan.anchored_steps))
+                    and (step = depth + 1 or depth + 1 <> all (plan.anchored_steps))
+                    and (
+                        depth = 0
+                        or (
+                            history.moments[candidate] - history.moments[path[depth]]
+                            <= coalesce(
+                                plan.within[step], plan.window_length + plan.tolerance
+                            )
+                            and funnels.may_follow(
+                                history, plan.tolerance, path, candidate
+                            )
+                            and not funnels.is_excluded(plan, history, path, candidate)
+                            and (used::bigint << 32 | choice) <> all (dead)
+                        )
+                    )
+                then
+                    is_found := true;
+                    exit;
+                end if;
+                -- Past the last step of a row comes the next row.
+                choice := case
+                    when
+                        step >= plan.step_count
+                        or history.masks[candidate] & ((1 << 20) - 1) = 0
+                        then 32 * (candidate + 1) + 1
+                    else choice + 1
+                end;
+            end loop;
+            if is_found then
+                tried[depth + 1] := choice;
+                path := path || candidate;
+                taken := taken || choice;
+                used := used | (1 << (step - 1));
+                depth := depth + 1;
+                while
+                    candidate > 1
+                    and history.moments[candidate - 1]
+                    >= history.moments[path[depth]] - plan.tolerance
+                loop
+                    candidate := candidate - 1;
+                end loop;
+                tried[depth + 1] := 32 * candidate;
+            end if;
+            if depth = target and (best is null or path < best) then
+                best := path;
+            end if;
+            if not is_found or depth = target then
+                if depth > 1 and funnels.is_lone(history, plan.tolerance, path) then
+                    dead := dead
+                    || (
+                        (used & ~(1 << (taken[depth] % 32 - 1)))::bigint << 32
+                        | taken[depth]
+                    );
+                end if;
+                if depth > 0 then
+                    used := used & ~(1 << (taken[depth] % 32 - 1));
+                end if;
+                path := path[: depth - 1];
+                taken := taken[: depth - 1];
+                depth := depth - 1;
+            end if;
+        end loop;
+        if best is not null then
+            return best;
+        end if;
+    end loop;
+    return '{}';
+end
+$$;
+
+-- Whether the last row of a path is far from all others, so that they forbid nothing after it.
+create function funnels.is_lone(
+    history funnels.history, tolerance interval, path integer[]
+) returns boolean
+language plpgsql immutable as $$
+declare
+    depth integer := cardinality(path);
+begin
+    for earlier in 1..depth - 1 loop
+        if
+            history.moments[path[depth]] - history.moments[path[earlier]]
+            <= 2 * tolerance
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
