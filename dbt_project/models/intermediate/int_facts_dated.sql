@@ -42,21 +42,17 @@ cancelled as (
 
 reviewed as (
 
-    {{ app_fact(ref('stg_app__reviews'), 'created_at', "'app.review_written'",
-        'review_id', {
-            'user_id': 'user_id', 'booking_id': 'booking_id',
-            'provider_id': 'provider_id',
-        }) }}
+    {{ app_fact(ref('stg_app__reviews'), 'created_at', "'app.review_written'", 'review_id',
+        {'user_id': 'user_id', 'booking_id': 'booking_id', 'provider_id': 'provider_id'}) }}
 
 ),
 
 ticketed as (
 
-    {{ app_fact(ref('stg_app__tickets'), 'issued_at', "'app.ticket_issued'",
-        'ticket_id', {
-            'user_id': 'user_id', 'booking_id': 'booking_id',
-            'occasion_id': 'occasion_id', 'order_id': 'order_id',
-        }) }}
+    {{ app_fact(ref('stg_app__tickets'), 'issued_at', "'app.ticket_issued'", 'ticket_id', {
+        'user_id': 'user_id', 'booking_id': 'booking_id', 'occasion_id': 'occasion_id',
+        'order_id': 'order_id',
+    }) }}
 
 ),
 
@@ -67,10 +63,18 @@ registered as (
 
 )
 
-{% for fact in [
-    'requested', 'accepted', 'completed', 'cancelled', 'reviewed', 'ticketed', 'paid',
-] -%}
-select * from {{ fact }}
+select * from requested
 union all
-{% endfor -%}
+select * from accepted
+union all
+select * from completed
+union all
+select * from cancelled
+union all
+select * from reviewed
+union all
+select * from ticketed
+union all
+select * from paid
+union all
 select * from registered
