@@ -30,8 +30,9 @@ FAULTS = {
     "person_events_daily__keep_every_event_of_a_person": (
         "delete from marts.person_events_daily where activity = 'click'"
     ),
-    "person_sessions_daily__keep_every_session": (
-        "update marts.person_sessions_daily set session_count = session_count + 1"
+    "person_sessions_daily__parts_fit_in_the_whole": (
+        "update marts.person_sessions_daily "
+        "set engaged_session_count = session_count + 1"
     ),
     "metrics_daily__rates_are_fractions": (
         "update marts.metrics_daily set value = 1.01 where metric_id = 'error_rate'"
