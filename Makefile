@@ -3,6 +3,8 @@ PYTHON ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 WITHIN := $(BIN)/python -m orchestration.warehouse.within
+# Every process has a server of its own; what shares a fixture stays in one process.
+PARALLEL := -n logical --maxprocesses 4 --dist loadgroup
 DBT_PARSE := $(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project \
 	--target-path ../.daybook/check --log-path ../.daybook/check
 
@@ -29,10 +31,10 @@ dev: setup  ## the Dagster UI on the same data, schedules running; WRITE=1 may l
 	@$(BIN)/daybook dev $(if $(WRITE),--write)
 
 test: setup  ## every test but the long ones
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 test-long: setup  ## every test with its full counts
-	@$(BIN)/python -m pytest -m "long or not long"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "long or not long"
 
 conformance: setup  ## questions with published answers, asked of our tables
 	@$(BIN)/python -m pytest -q -s tests/conformance/test_questions.py

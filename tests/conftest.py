@@ -22,6 +22,14 @@ hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("fixed")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares a fixture in one process, when tests run in several."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        group = "story" if "story" in fixtures else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A folder for a server; pytest keeps closing its own to other accounts."""
