@@ -34,6 +34,11 @@ FAULTS = {
         "update marts.person_sessions_daily "
         "set engaged_session_count = session_count + 1"
     ),
+    "form_sessions__are_submitted_after_they_start": (
+        "insert into marts.form_sessions (device_id, started_on, started_at, form_id, "
+        "form_started_at, submitted_at, refused_count, fields) values "
+        "('d', '2026-03-01', '2026-03-01', 'f', '2026-03-01', '2026-02-28', 0, '[]')"
+    ),
     "metrics_daily__rates_are_fractions": (
         "update marts.metrics_daily set value = 1.01 where metric_id = 'error_rate'"
     ),
