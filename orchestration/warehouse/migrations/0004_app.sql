@@ -31,6 +31,7 @@ create table raw.app_persons (
 );
 
 create unique index app_persons_current on raw.app_persons (user_id) where valid_to is null;
+create index app_persons_registered on raw.app_persons (registered_at);
 comment on table raw.app_persons is 'days: registered_at';
 
 -- Those who offer: teachers, accountants, therapists, organisers.
