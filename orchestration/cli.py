@@ -25,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+funnel = typer.Typer(help="Funnels before they are merged.", no_args_is_help=True)
+app.add_typer(funnel, name="funnel")
+
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 
 
@@ -260,6 +263,43 @@ def erase(
         except ErasureError as problem:
             _fail(f"not done: {problem}. Run the same command to go on.")
     print(json.dumps(receipt.body, indent=2))
+
+
+@funnel.command("try")
+def try_funnel(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    first_on: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])
+    ] = None,
+    last_on: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])
+    ] = None,
+) -> None:
+    """Say what a funnel's file would count, without storing anything."""
+    from orchestration.funnels.showing import trial_text  # noqa: PLC0415
+    from orchestration.funnels.trial import try_funnel as try_file  # noqa: PLC0415
+    from orchestration.registry.problems import RegistryError  # noqa: PLC0415
+    from orchestration.transform.dbt_run import DbtError, Project  # noqa: PLC0415
+    from orchestration.warehouse.connection import connect  # noqa: PLC0415
+
+    with (
+        _warehouse() as (settings, url),
+        connect(url, application_name="daybook funnel try") as connection,
+    ):
+        try:
+            trial = try_file(
+                connection,
+                file,
+                project=Project.of(settings),
+                registry_dir=settings.registry_dir,
+                entries=(
+                    first_on.date() if first_on else None,
+                    last_on.date() if last_on else None,
+                ),
+            )
+        except (RegistryError, DbtError) as problem:
+            _fail(str(problem))
+    print(trial_text(trial))
 
 
 @app.command()

@@ -196,7 +196,9 @@
 
 {# Never below zero: rows that tie may stand the other way round. #}
 {% macro seconds_between(earlier, later) -%}
-    greatest(extract(epoch from {{ later }} - {{ earlier }}), 0)::numeric(18, 6)
+    extract(
+        epoch from greatest({{ later }}, {{ earlier }}) - {{ earlier }}
+    )::numeric(18, 6)
 {%- endmacro %}
 
 {# The row of a neighbouring required step. #}

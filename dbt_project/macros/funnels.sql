@@ -8,6 +8,55 @@
     )) }}
 {%- endmacro %}
 
+{# The events and facts that are part of a funnel, each with what it is to each. #}
+{% macro rows_of_funnels(days, masks, subjects) -%}
+    with
+
+    events as (
+
+        select {{ event_columns() | join(', ') }}
+        from {{ ref('stg_events__events') }}
+        where
+            not is_excluded
+            and coalesce(user_id, device_id) is not null
+            and {{ days }}
+
+    ),
+
+    happened as (
+
+        select * from events
+        union all
+        select * from {{ ref('int_facts_dated') }}
+        where
+            user_id is not null
+            and {{ days }}
+
+    ),
+
+    masked as (
+
+        select
+            *,
+            {{ masks }} as masks
+        from happened
+
+    )
+
+    select
+        occurred_on,
+        occurred_at,
+        source,
+        source_sequence,
+        event_id,
+        device_id,
+        user_id,
+        masks,
+        {{ subjects }} as subjects
+    from masked
+    where 0 <> any(masks)
+{%- endmacro %}
+
 {# What an event is to each funnel: one mask per funnel, in the order of their numbers. #}
 {% macro funnel_masks() -%}
     {%- set masks = registry_rows(
@@ -19,17 +68,30 @@
 {# What funnels read off an event besides: values held constant, accounts, breakdowns; by
    funnel, null where there is none. #}
 {% macro funnel_subjects() -%}
-    {%- set subjects = ['null::text', 'null::text'] -%}
-    {%- for subject in registry_rows(
+    {{ subjects_of(registry_rows(
         'select funnel_number, subject_sql from registry.funnel_subjects '
         'order by funnel_number'
-    ) -%}
-        {%- do subjects.append("'" ~ subject[0] ~ "'") -%}
-        {%- do subjects.append(
-            'case when masks[' ~ subject[0] ~ '] <> 0 then ' ~ subject[1] ~ ' end'
+    )) }}
+{%- endmacro %}
+
+{% macro subjects_of(subjects) -%}
+    {%- set pairs = [] -%}
+    {%- for subject in subjects -%}
+        {%- do pairs.append(
+            "'" ~ subject[0] ~ "', case when masks[" ~ subject[0] ~ '] <> 0 then '
+            ~ subject[1] ~ ' end'
         ) -%}
     {%- endfor -%}
-    nullif(jsonb_strip_nulls(jsonb_build_object({{ subjects[2:] | join(', ') }})), '{}')
+    nullif(jsonb_strip_nulls(jsonb_build_object({{ pairs | join(', ') }})), '{}')
+{%- endmacro %}
+
+{# The statements that try a funnel without any of it being stored: its rows, and its
+   attempts over a table of such rows. The command that asks for them names it. #}
+{% macro funnel_trial(trial) -%}
+    {{ rows_of_funnels(trial['days'], 'array[' ~ trial['mask_sql'] ~ ']::integer[]',
+        subjects_of(trial['subjects'])) }}
+    -- attempts
+    {{ funnel_attempts_of(trial) }}
 {%- endmacro %}
 
 {# The attempts of one funnel, of all its units or of those that this build changed. #}

@@ -41,6 +41,9 @@ class PublishedTable:
         Whether the model says in ops.changed which days it changed.
     made_as : str
         The name under which it is made, if that is not the one readers know.
+    computed : tuple of (str, str)
+        Columns of the view alone, each an expression over the columns of the table (as
+        `listed`) and `{watermark}`: what becomes of a row as time passes.
     """
 
     name: str
@@ -53,6 +56,7 @@ class PublishedTable:
     description: str = ""
     column_descriptions: tuple[tuple[str, str], ...] = ()
     made_as: str = ""
+    computed: tuple[tuple[str, str], ...] = ()
 
     @property
     def made_name(self) -> str:
@@ -212,6 +216,7 @@ def _declared(node: Mapping[str, Any]) -> PublishedTable:
             (name, column.get("description", ""))
             for name, column in node.get("columns", {}).items()
         ),
+        computed=tuple((published.get("computed") or {}).items()),
     )
     if not table.key:
         msg = f"{table.name}: meta.published names no key"
@@ -230,7 +235,8 @@ def _check_columns(table: PublishedTable, wanted: Mapping[str, str]) -> None:
     if missing:
         msg = f"{table.name}: meta.published names unknown columns {missing}"
         raise PublicationError(msg)
-    taken = [name for name in _COMPUTED if name in wanted]
+    computed = (*_COMPUTED, *(name for name, _ in table.computed))
+    taken = [name for name in computed if name in wanted]
     if taken:
         msg = f"{table.name}: {taken} are computed in the published view"
         raise PublicationError(msg)
@@ -286,6 +292,9 @@ def _computed_columns(table: PublishedTable) -> dict[str, sql.Composable]:
             is_final=computed["is_final"],
             next_day=table.next_period_on(day),
         )
+    for name, expression in table.computed:
+        # Written in a model's YAML, which is code of ours like the model itself.
+        computed[name] = sql.SQL(expression).format(watermark=table.watermark)  # type: ignore[arg-type]
     return {
         name: sql.SQL("{} as {}").format(expression, sql.Identifier(name))
         for name, expression in computed.items()

@@ -113,6 +113,34 @@ def run_dbt(
     return bool(dbtRunner().invoke(command).success)
 
 
+def compile_inline(project: Project, template: str) -> str:
+    """Return the SQL that dbt makes of a template over the project's macros and models.
+
+    Its artifacts have a folder of their own: a build may be running.
+
+    Raises
+    ------
+    DbtError
+        If it makes none of it.
+    """
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    make_terse()
+    folder = str(project.target.parent / "inline")
+    finished = dbtRunner().invoke(
+        [
+            *("compile", "--log-level", "none", "--inline", template),
+            *("--project-dir", str(project.folder)),
+            *("--profiles-dir", str(project.folder)),
+            *("--target-path", folder, "--log-path", folder),
+        ]
+    )
+    if not finished.success:
+        msg = f"dbt compiles nothing of it: {finished.exception}"
+        raise DbtError(msg)
+    return str(finished.result.results[0].node.compiled_code)  # type: ignore[union-attr]
+
+
 def load_manifest(project: Project) -> dict[str, Any]:
     """Return the manifest of the project, parsed again only if a file of it changed."""
     digest = project_digest(project.folder)

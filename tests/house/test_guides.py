@@ -63,7 +63,8 @@ def texts(tree, folder, *suffixes):
 
 @pytest.fixture(scope="module")
 def commands():
-    return {
+    groups = {group.name for group in app.registered_groups}
+    return groups | {
         (command.name or command.callback.__name__).replace("_", "-")
         for command in app.registered_commands
     }
