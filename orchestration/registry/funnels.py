@@ -209,7 +209,7 @@ class Funnel(Dated):
     entries: EntryRange = EntryRange()
     clip_conversions: bool = False
     time_bins: Annotated[int, Field(ge=1, le=100)] = 14
-    steps: Annotated[list[Step], Field(min_length=2, max_length=20)]
+    steps: Annotated[list[Step], Field(min_length=1, max_length=20)]
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Funnel":
@@ -247,8 +247,6 @@ def _wrong_steps(funnel: Funnel) -> Iterator[tuple[Path, str, str]]:
             yield (*path, "optional"), "the first step is where an attempt begins", ""
         if step.within and index == 0:
             yield (*path, "within"), "nothing stands before the first step", ""
-    if sum(not step.optional for step in funnel.steps) < 2:  # noqa: PLR2004
-        yield ("steps",), "has fewer than two steps that are not optional", ""
     free_count = sum(not step.anchored for step in funnel.steps)
     if is_free and free_count > _MOST_FREE_STEPS:
         allowed = f"at most {_MOST_FREE_STEPS} without anchored: true"

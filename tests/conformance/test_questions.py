@@ -7,6 +7,7 @@ import pytest
 from tests.conformance.runner.agreement import agrees
 from tests.conformance.runner.questions import CASES, Question, read_questions
 from tests.conformance.runner.report import Outcome, ask_all, table
+from tests.conformance.runner.tables import read_funnel_tables
 from tests.end_to_end.house import made_database
 
 pytestmark = pytest.mark.skipif(
@@ -42,7 +43,8 @@ UNKNOWN = Question("unknown", "made here", {"kind": "never_heard_of"})
 def outcomes(server_url, template_database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site") / "house"
     with made_database(server_url, "conformance", template=template_database) as url:
-        return ask_all([*read_questions(), *TWINS, UNKNOWN], url=url, folder=folder)
+        asked = [*read_questions(), *read_funnel_tables(), *TWINS, UNKNOWN]
+        return ask_all(asked, url=url, folder=folder)
 
 
 def test_every_question_of_the_cases_is_answered_as_published(outcomes):

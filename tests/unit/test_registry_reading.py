@@ -109,7 +109,7 @@ def test_a_problem_says_what_is_allowed(tmp_path):
         "allowed: 30 seconds, 5 minutes, 2 hours, 14 days, 1 week",
         "funnels/booking.yml:3: unit: is not one of the words; "
         "allowed: person, session, account",
-        "funnels/booking.yml:4: steps: list should have at least 2 items after "
+        "funnels/booking.yml:4: steps: list should have at least 1 item after "
         "validation, not 0",
     ]
 

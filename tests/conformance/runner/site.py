@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import yaml
 
+from orchestration.registry.reading import LISTS, SINGLE_FILES
 from tests.conformance.runner.kinds import plugin
 from tests.conformance.runner.questions import ROOT
 from tests.end_to_end.house import House
@@ -21,7 +22,7 @@ unknown_events: custom
 """
 
 # Of our own definitions only what every registry needs; the questions bring theirs.
-_OURS = ("contracts", "consent.yml", "defaults.yml", "metrics.yml", "retention.yml")
+_OURS = ("contracts", *LISTS, *SINGLE_FILES)
 _LANDED_AT = 1_767_000_000
 
 
