@@ -24,6 +24,8 @@ from tests.warehouse.funnel_reference.laws import (
 )
 from tests.warehouse.funnel_reference.rules import Rules
 
+pytestmark = pytest.mark.thorough
+
 MIDDLE = instant(12)
 LONG_AFTER = instant(1_000)
 

@@ -15,6 +15,8 @@ from tests.warehouse.funnel_reference.drawing import (
 from tests.warehouse.funnel_reference.mutations import MUTATIONS
 from tests.warehouse.funnel_reference.rules import Rules
 
+pytestmark = pytest.mark.thorough
+
 UNIT_COUNT = 30
 
 

@@ -2,8 +2,13 @@
 
 -- One row per funnel: the plan by which its paths are found, and what the models read for it.
 -- engine_hash says which functions find them, so that others have all attempts made anew.
+-- Each part is made once: joined one by one, 135 funnels took ten minutes instead of 0.2 s.
 create view registry.funnel_plans as
-with steps as (
+with funnels as materialized (
+    select * from registry.funnels
+),
+
+steps as materialized (
     select
         funnel_id,
         array_agg(step_index order by step_index) filter (
@@ -13,12 +18,13 @@ with steps as (
             array_agg(step_index order by step_index) filter (where is_anchored), '{}'
         ) as anchored_steps,
         array_agg(make_interval(secs => within_seconds) order by step_index) as within,
+        array_agg(step_name order by step_index) as step_names,
         bool_or(within_seconds is not null and not is_optional) as has_windows
     from registry.funnel_steps
     group by funnel_id
 ),
 
-exclusions as (
+exclusions as materialized (
     select
         exclusions.funnel_id,
         array_agg(
@@ -37,7 +43,7 @@ exclusions as (
     group by exclusions.funnel_id
 ),
 
-parts as (
+parts as materialized (
     select
         funnel_id,
         bool_or(part between 301 and 399) as has_constants,
@@ -46,7 +52,7 @@ parts as (
     group by funnel_id
 ),
 
-engine as (
+engine as materialized (
     select md5(string_agg(prosrc, '' order by proname)) as engine_hash
     from pg_proc
     where pronamespace = 'funnels'::regnamespace
@@ -66,18 +72,13 @@ plans as (
             as is_constant,
         steps.has_windows,
         case
-            when funnels.breakdown_step is not null then (
-                select named.step_index
-                from registry.funnel_steps as named
-                where
-                    named.funnel_id = funnels.funnel_id
-                    and named.step_name = funnels.breakdown_step
-            )
+            when funnels.breakdown_step is not null
+                then array_position(steps.step_names, funnels.breakdown_step)
             when funnels.breakdown_at = 'last' then 0
             else 1
         end as value_step,
         engine.engine_hash
-    from registry.funnels as funnels
+    from funnels
     inner join steps on steps.funnel_id = funnels.funnel_id
     inner join parts on parts.funnel_id = funnels.funnel_id
     left join exclusions on exclusions.funnel_id = funnels.funnel_id

@@ -83,20 +83,21 @@ def seconds_from_entry(
 def seconds_from_previous(
     found: Sequence[Outcome], place: int, rules: Rules = RULES
 ) -> list[float]:
-    """Return the times to a place from the place of the path before it, sorted."""
+    """Return the times to a place from the required step before it, sorted."""
     times = []
     for each in found:
-        taken = each.attempt.places
+        path, taken = each.attempt.path, each.attempt.places
         is_timed = rules.is_timed(each.state, is_mature=each.is_mature)
         if is_timed and place in taken[1:]:
             index = taken.index(place)
-            path = each.attempt.path
-            times.append(_seconds(path[index - 1].row, path[index].row))
+            anchor = rules.anchor(path[:index], each.attempt.funnel)
+            times.append(_seconds(anchor, path[index].row))
     return sorted(times)
 
 
 def _seconds(one: Row, other: Row) -> float:
-    return (other.occurred_at - one.occurred_at).total_seconds()
+    """Return how long after one row the other was; no time is below zero."""
+    return max(0.0, (other.occurred_at - one.occurred_at).total_seconds())
 
 
 def summary(times: Sequence[float]) -> dict[str, float | None]:

@@ -38,7 +38,7 @@ def draw_history(chance: random.Random, unit: str) -> list[Row]:
     count = chance.randint(2, 9)
     slots = [chance.randrange(SLOTS) for _ in range(chance.randint(1, count))]
     instants = [instant(chance.choice(slots)) + _jitter(chance) for _ in range(count)]
-    events = chance.choices(EVENTS, weights=(5, 5, 4, 2, 2, 2), k=count)
+    events = chance.choices(EVENTS, weights=(6, 6, 5, 3, 3, 3), k=count)
     if chance.random() < HALF:
         # Somebody who walks on from a to d, whatever comes between.
         instants.sort()
@@ -85,12 +85,13 @@ def with_sessions(rows: Iterable[Row]) -> list[Row]:
 
 def draw_funnels(chance: random.Random) -> list[Funnel]:
     """Return a funnel of every order, count and setting, and some settings more."""
-    return [
+    found = [
         _drawn(chance, order=order, counting=counting, setting=setting)
         for order in ("ordered", "strict", "any_order")
         for counting in ("uniques", "totals", "sessions")
         for setting in _SETTINGS
     ]
+    return [*found, Funnel(steps=_steps(chance)[:1], window=GRID * 3)]
 
 
 def _drawn(
@@ -176,7 +177,7 @@ def _with_tolerance(funnel: Funnel, chance: random.Random) -> Funnel:
 
 
 def _with_noise(funnel: Funnel, chance: random.Random) -> Funnel:
-    noise = (Happening(chance.choice(EVENTS[3:])),)
+    noise = tuple(map(Happening, chance.sample(EVENTS[3:], k=2)))
     return replace(funnel, order="strict", scope="steps", noise=noise)
 
 
@@ -195,7 +196,9 @@ def _with_range(funnel: Funnel, chance: random.Random) -> Funnel:
 
 
 def _with_breakdown(funnel: Funnel, chance: random.Random) -> Funnel:
-    at = chance.choice(("first", "last", "all", chance.randrange(len(funnel.steps))))
+    at = chance.choice(
+        ("first", "last", "all", "all", chance.randrange(len(funnel.steps)))
+    )
     by = Breakdown(chance.choice(("colour", "size")), at, top=chance.choice((1, 2, 10)))
     return replace(funnel, breakdown=by)
 

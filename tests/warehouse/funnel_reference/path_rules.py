@@ -41,7 +41,7 @@ class PathRules:
             one.source == other.source
             and one.sequence is not None
             and other.sequence is not None
-            and one.sequence != other.sequence
+            and (one.occurred_at, one.sequence) != (other.occurred_at, other.sequence)
         )
         apart = abs(one.occurred_at - other.occurred_at)
         return not has_common_sequence and apart <= funnel.tolerance
