@@ -37,6 +37,7 @@ def replace_persons(
         "most": sql.Literal(rules.definition.most_neighbours),
         "everything": sql.SQL("true" if is_full else "false"),
     }
+    parts["crowded"] = sql.SQL(_ALL_CROWDED if is_full else _CROWDED).format(**parts)
     for statement in _FIND_REACHED:
         connection.execute(sql.SQL(statement).format(**parts))
     edges = list(_read_edges(connection))
@@ -70,40 +71,57 @@ def _hand_over(connection: psycopg.Connection, resolution: Resolution) -> None:
     connection.execute("analyze resolved_persons, resolved_refusals")
 
 
+_ALL_CROWDED = """
+    select key
+    from (
+        select first_key as key from identity.edges
+        union all
+        select second_key from identity.edges
+    ) as ends
+    group by key
+    having count(*) > {most}
+"""
+
 # Counting stops past the limit: a value of millions of events costs no more.
+_CROWDED = """
+    select nodes.key
+    from stale_nodes as nodes
+    cross join lateral (
+        select count(*) as count
+        from (
+            select from identity.edges
+            where first_key = nodes.key
+            union all
+            select from identity.edges
+            where second_key = nodes.key
+            limit {most} + 1
+        ) as counted
+    ) as neighbours
+    where neighbours.count > {most}
+"""
+
 _FIND_REACHED: tuple[LiteralString, ...] = (
     "analyze stale_nodes",
     """
     create temporary table hub_changes on commit drop as
-    with judged as (
-        select
-            nodes.key,
-            neighbours.count > {most} as is_hub,
-            hubs.key is not null as was_hub
-        from (
-            select key from stale_nodes
-            union
-            select key from identity.hubs where {everything}
-            union
-            select first_key from identity.edges where {everything}
-            union
-            select second_key from identity.edges where {everything}
-        ) as nodes
-        left join identity.hubs as hubs using (key)
-        cross join lateral (
-            select count(*) as count
-            from (
-                select from identity.edges
-                where first_key = nodes.key
-                union all
-                select from identity.edges
-                where second_key = nodes.key
-                limit {most} + 1
-            ) as counted
-        ) as neighbours
+    with crowded as (
+        {crowded}
     )
 
-    select key, is_hub from judged
+    select
+        key,
+        is_hub
+    from (
+        select
+            coalesce(crowded.key, hubs.key) as key,
+            crowded.key is not null as is_hub,
+            hubs.key is not null as was_hub
+        from crowded
+        full join (
+            select key from identity.hubs
+            where {everything} or key in (select key from stale_nodes)
+        ) as hubs on crowded.key = hubs.key
+    ) as judged
     where is_hub <> was_hub
     """,
     """
@@ -258,40 +276,80 @@ _REPLACE: tuple[LiteralString, ...] = (
     on conflict (key) do update set person_key = excluded.person_key
     """,
     """
-    update identity.edges as edges
-    set refusal = judged.refusal
-    from (
+    create temporary table refused_pairs on commit drop as
+    with refused as (
         select
-            near.first_key,
-            near.second_key,
-            case
-                when hubs.is_shared then 'shared_by_many'
-                else refused.reason
-            end as refusal
+            left(encode(sha256(convert_to(
+                jsonb_build_array(first_type, first_identifier)::text, 'UTF8'
+            )), 'hex'), 32) as first_key,
+            left(encode(sha256(convert_to(
+                jsonb_build_array(second_type, second_identifier)::text, 'UTF8'
+            )), 'hex'), 32) as second_key,
+            reason
+        from resolved_refusals
+        union all
+        select edges.first_key, edges.second_key, 'shared_by_many'
+        from identity.edges as edges
+        inner join stale_pairs using (first_key, second_key)
+        where exists (
+            select from identity.hubs as hubs
+            where hubs.key in (edges.first_key, edges.second_key)
+        )
+        union all
+        select edges.first_key, edges.second_key, 'shared_by_many'
+        from identity.edges as edges
+        inner join hub_changes as hubs on edges.first_key = hubs.key
+        where hubs.is_hub
+        union all
+        select edges.first_key, edges.second_key, 'shared_by_many'
+        from identity.edges as edges
+        inner join hub_changes as hubs on edges.second_key = hubs.key
+        where hubs.is_hub
+    )
+
+    select distinct first_key, second_key, reason from refused
+    """,
+    "create unique index on refused_pairs (first_key, second_key)",
+    "analyze refused_pairs",
+    # Edges of the parts that were resolved anew and are no longer refused.
+    """
+    update identity.edges as edges
+    set refusal = null
+    from (
+        select near.first_key, near.second_key
         from (
-            select edges.* from identity.edges as edges
+            select edges.first_key, edges.second_key
+            from identity.edges as edges
             inner join reached_nodes as reached on edges.first_key = reached.key
-            where not reached.is_hub
+            where edges.refusal is not null and not reached.is_hub
             union
-            select edges.* from identity.edges as edges
+            select edges.first_key, edges.second_key
+            from identity.edges as edges
             inner join reached_nodes as reached on edges.second_key = reached.key
-            where not reached.is_hub
-            union
-            select edges.* from identity.edges as edges
-            inner join stale_pairs as stale using (first_key, second_key)
+            where edges.refusal is not null and not reached.is_hub
         ) as near
-        cross join lateral (
-            select exists (
+        where
+            not exists (
                 select from identity.hubs as hubs
                 where hubs.key in (near.first_key, near.second_key)
-            ) as is_shared
-        ) as hubs
-        left join resolved_refusals as refused
-            using (first_type, first_identifier, second_type, second_identifier)
-    ) as judged
+            )
+            and not exists (
+                select from refused_pairs as refused
+                where refused.first_key = near.first_key
+                    and refused.second_key = near.second_key
+            )
+    ) as freed
     where
-        edges.first_key = judged.first_key
-        and edges.second_key = judged.second_key
-        and edges.refusal is distinct from judged.refusal
+        edges.first_key = freed.first_key
+        and edges.second_key = freed.second_key
+    """,
+    """
+    update identity.edges as edges
+    set refusal = refused.reason
+    from refused_pairs as refused
+    where
+        edges.first_key = refused.first_key
+        and edges.second_key = refused.second_key
+        and edges.refusal is distinct from refused.reason
     """,
 )

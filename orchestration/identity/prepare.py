@@ -40,6 +40,7 @@ _TEMPORARY = (
     "reached_nodes",
     "resolved_persons",
     "resolved_refusals",
+    "refused_pairs",
 )
 # What users did in the app, as far as person-grained models count it by day.
 _INSTANTS = (
