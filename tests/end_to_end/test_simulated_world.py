@@ -7,6 +7,7 @@ import pytest
 from tests.end_to_end import (
     truth_of_app,
     truth_of_files,
+    truth_of_funnels,
     truth_of_identities,
     truth_of_people,
 )
@@ -22,6 +23,8 @@ CHECKS = [
     truth_of_people.check_sessions_of_days,
     truth_of_people.check_pages,
     truth_of_people.check_experiments,
+    truth_of_funnels.check_funnels,
+    truth_of_funnels.check_funnel_days,
     truth_of_identities.check_accounts,
     truth_of_identities.check_leads,
     truth_of_app.check_money,
