@@ -1,6 +1,7 @@
 """Files that are loaded together: one transaction, one ledger row each."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -15,6 +16,7 @@ from orchestration.raw.ledger import (
     record_files,
 )
 from orchestration.raw.partitions import Partitions
+from orchestration.raw.read_ahead import reading_ahead
 from orchestration.raw.records import Batch
 from orchestration.raw.scanning import loaded_contents
 from orchestration.raw.writing import Writing, load_transaction
@@ -71,12 +73,17 @@ def load_group(url: str, source: str, files: Sequence[ReadFile]) -> GroupLoaded:
             connection, source=source, partitions=Partitions(url, connection)
         )
         ours = [file for file in files if file.load.sha256 in load_ids]
-        writing.write([Part(load_ids[file.load.sha256], file.first) for file in ours])
-        for file in ours:
-            load_id = load_ids[file.load.sha256]
-            for batch in file.rest:
-                writing.write([Part(load_id, batch)])
-            writing.counts[load_id].blank_count = file.blank_count()
+        with ExitStack() as stack:
+            # Longer files are read on while their first chunks are written.
+            rests = [stack.enter_context(_rest(file)) for file in ours]
+            writing.write(
+                [Part(load_ids[each.load.sha256], each.first) for each in ours]
+            )
+            for file, rest in zip(ours, rests, strict=True):
+                load_id = load_ids[file.load.sha256]
+                for batch in rest:
+                    writing.write([Part(load_id, batch)])
+                writing.counts[load_id].blank_count = file.blank_count()
         writing.finish()
         _remember(connection, source, files)
     return GroupLoaded(
@@ -85,6 +92,10 @@ def load_group(url: str, source: str, files: Sequence[ReadFile]) -> GroupLoaded:
         replaced_count=sum(item.replaced_count for item in writing.counts.values()),
         days=frozenset(writing.touched.days),
     )
+
+
+def _rest(file: ReadFile) -> AbstractContextManager[Iterator[Batch]]:
+    return nullcontext(file.rest) if file.is_whole else reading_ahead(file.rest)
 
 
 def _remember(

@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 import psycopg
@@ -12,6 +13,7 @@ from psycopg import sql
 
 from orchestration.raw.bulk import copy_rows
 from orchestration.raw.clocks import from_micros
+from orchestration.raw.records import Row
 
 # How many touched devices are kept in memory before they are written out.
 _DEVICE_LIMIT = 200_000
@@ -214,6 +216,22 @@ class Touched:
     def days(self) -> set[date]:
         """Return the days touched so far."""
         return {day for _, day, _ in self._rows}
+
+    def add_rows(self, load_id: int, rows: Sequence[Row]) -> None:
+        """Note the rows that a load brings."""
+        names = Counter((row.occurred_on, row.event_name) for row in rows)
+        for (day, name), count in names.items():
+            self._rows[load_id, day, name] += count
+            self._changes[load_id, day, name] += count
+        # In the order of time a device's last event overwrites its others, and in the
+        # other order its first: two dictionaries instead of a comparison per row.
+        ordered = sorted(rows, key=attrgetter("occurred_at"))
+        instants = [row.occurred_at for row in ordered]
+        devices = [row.device_id for row in ordered]
+        last = dict(zip(devices, instants, strict=True))
+        first = dict(zip(reversed(devices), reversed(instants), strict=True))
+        self.add_devices((load_id, *each) for each in first.items())
+        self.add_devices((load_id, *each) for each in last.items())
 
     def add_days(
         self, touched: Iterable[tuple[int, date, str]], *, change: int

@@ -4,12 +4,12 @@ Nothing here reads a file or decides what a record means. Everything is written 
 one connection, so that all of it happens or none.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 
 import numpy as np
 import psycopg
@@ -161,29 +161,24 @@ class Writing:
         return self._replacements[load_id]
 
     def _accept(self, chunk: Chunk, positions: Sequence[int]) -> None:
-        rows = [(chunk.load_ids[at], chunk.rows[at]) for at in positions]
-        self._partitions.ensure({row.occurred_on for _, row in rows})
+        by_load = [
+            (load_id, [chunk.rows[at] for at in group])
+            for load_id, group in groupby(positions, key=chunk.load_ids.__getitem__)
+        ]
+        days = {row.occurred_on for _, rows in by_load for row in rows}
+        self._partitions.ensure(days)
         copy_packed(
             self._connection,
             "raw.events",
             PACKED_COLUMNS,
-            (
-                (pack_int8(load_id), [row.packed for _, row in group])
-                for load_id, group in groupby(rows, key=itemgetter(0))
-            ),
+            ((pack_int8(load), [row.packed for row in rows]) for load, rows in by_load),
         )
-        self.touched.add_days(
-            [(load_id, row.occurred_on, row.event_name) for load_id, row in rows],
-            change=1,
-        )
-        self.touched.add_devices(
-            (load_id, row.device_id, row.occurred_at) for load_id, row in rows
-        )
-        accepted = Counter((load_id, row.has_violation) for load_id, row in rows)
-        for (load_id, has_violation), count in accepted.items():
-            self.counts[load_id].accepted_count += count
-            if has_violation:
-                self.counts[load_id].accepted_with_violation_count += count
+        for load_id, rows in by_load:
+            self.touched.add_rows(load_id, rows)
+            self.counts[load_id].accepted_count += len(rows)
+            self.counts[load_id].accepted_with_violation_count += sum(
+                row.has_violation for row in rows
+            )
 
     def _insert_keys(
         self, chunk: Chunk, positions: Sequence[int], probes: dict[int, int]

@@ -1,0 +1,37 @@
+"""The next chunk is read while one is written, so that the server need not wait."""
+
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
+
+Item = TypeVar("Item")
+_END = object()
+# Who writes is called back for every piece that the server takes. With the usual 5 ms
+# until the reader lets go of the interpreter, the server would wait for most of them.
+_SWITCH_SECONDS = 0.0005
+
+
+@contextmanager
+def reading_ahead(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
+    """Give the items of an iterator, of which a thread works on the one after.
+
+    What the iterator raises is raised where its item would have come. It is asked by
+    one thread at a time, and by none after the context is left.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader") as thread:
+            ask = partial(thread.submit, next, items, _END)
+            yield _answers(ask(), ask)
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _answers(coming: Future, ask: Callable[[], Future]) -> Iterator:
+    while (item := coming.result()) is not _END:
+        coming = ask()
+        yield item
