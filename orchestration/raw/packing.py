@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
+import numpy as np
+
 from orchestration.raw.clocks import to_micros
 from orchestration.raw.contracts import HOT_COLUMNS
 from orchestration.raw.records import EVENT_COLUMNS, Row
@@ -40,6 +42,26 @@ KEY_COLUMNS = (
     *("key", "probe", "id_hash", "occurred_on"),
     *("received_at", "payload_hash", "sent_at"),
 )
+# The same columns with their sizes, none of them null.
+_KEY_SIZES = {
+    "key": 8,
+    "probe": 2,
+    "id_hash": 8,
+    "day": 4,
+    "received": 8,
+    "payload": 8,
+    "sent": 8,
+}
+_WHOLE_KEY = np.dtype(
+    [
+        ("count", ">i2"),
+        *(
+            part
+            for name, size in _KEY_SIZES.items()
+            for part in ((f"{name} size", ">i4"), (name, f">i{size}"))
+        ),
+    ]
+)
 
 # Postgres counts from 2000: in days and in microseconds after 1970.
 EPOCH_DAYS = 10_957
@@ -52,7 +74,6 @@ _LENGTH = struct.Struct(">i")
 _INT4 = struct.Struct(">ii")
 _INT8 = struct.Struct(">iq")
 _KEY_START = struct.Struct(">hiqihiqii")
-_KEY = struct.Struct(">hiqihiqiiiqiqiq")
 _ARRAY_HEAD = struct.Struct(">iiI")
 _DIMENSION = struct.Struct(">ii")
 _FLAG = {None: _LENGTH.pack(-1), False: b"\0\0\0\1\0", True: b"\0\0\0\1\1"}
@@ -168,19 +189,31 @@ def pack_identity(key: int, payload_hash: int, event_id: str) -> bytes:
 def pack_key(row: Row, probe: int) -> bytes:
     """Pack the row of raw.event_keys that stands for an event."""
     day = row.occurred_on.toordinal() - _EPOCH_ORDINAL
-    received, sent = row.received_at, row.sent_at
-    if received is None or sent is None:
-        return _KEY_START.pack(
-            *(len(KEY_COLUMNS), 8, row.event_key, 2, probe, 8, row.id_hash, 4, day)
-        ) + b"".join(
-            pack_int8(number)
-            for number in (
-                None if received is None else received - EPOCH_MICROS,
-                row.payload_hash,
-                None if sent is None else sent - EPOCH_MICROS,
-            )
-        )
-    return _KEY.pack(
-        *(len(KEY_COLUMNS), 8, row.event_key, 2, probe, 8, row.id_hash, 4, day),
-        *(8, received - EPOCH_MICROS, 8, row.payload_hash, 8, sent - EPOCH_MICROS),
+    start = _KEY_START.pack(
+        *(len(KEY_COLUMNS), 8, row.event_key, 2, probe, 8, row.id_hash, 4, day)
     )
+    times = [
+        None if time is None else time - EPOCH_MICROS
+        for time in (row.received_at, row.sent_at)
+    ]
+    return b"".join(
+        (start, pack_int8(times[0]), pack_int8(row.payload_hash), pack_int8(times[1]))
+    )
+
+
+def pack_whole_keys(rows: Sequence[Row]) -> bytes:
+    """Pack the keys of rows that have all their times, with probe 0 and sorted."""
+    columns = np.empty(len(rows), dtype=_WHOLE_KEY)
+    columns["count"], columns["probe"] = len(KEY_COLUMNS), 0
+    for name, size in _KEY_SIZES.items():
+        columns[f"{name} size"] = size
+    columns["key"] = [row.event_key for row in rows]
+    columns["id_hash"] = [row.id_hash for row in rows]
+    columns["day"] = [row.occurred_on.toordinal() for row in rows]
+    columns["day"] -= _EPOCH_ORDINAL
+    columns["payload"] = [row.payload_hash for row in rows]
+    columns["received"] = [row.received_at for row in rows]
+    columns["received"] -= EPOCH_MICROS
+    columns["sent"] = [row.sent_at for row in rows]
+    columns["sent"] -= EPOCH_MICROS
+    return columns[np.argsort(columns["key"], kind="stable")].tobytes()

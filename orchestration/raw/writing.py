@@ -18,7 +18,13 @@ from orchestration.raw.bulk import copy_packed
 from orchestration.raw.chunks import Chunk, Part
 from orchestration.raw.clocks import to_micros
 from orchestration.raw.ledger import Counts, Touched, close_loads, open_load
-from orchestration.raw.packing import KEY_COLUMNS, PACKED_COLUMNS, pack_int8, pack_key
+from orchestration.raw.packing import (
+    KEY_COLUMNS,
+    PACKED_COLUMNS,
+    pack_int8,
+    pack_key,
+    pack_whole_keys,
+)
 from orchestration.raw.partitions import Partitions
 from orchestration.raw.records import Row
 from orchestration.raw.replacing import (
@@ -79,11 +85,13 @@ class Writing:
             return
         keys, clashing = _sorted_keys(chunk)
         stored, probes = self._probe(keys)
-        verdict = _judged(chunk, stored, probes.keys() | clashing)
+        doubtful = probes.keys() | clashing
+        verdict = _judged(chunk, stored, doubtful)
         if verdict.better:
             self._replace(chunk, verdict, stored)
         self._accept(chunk, verdict.new + verdict.better)
-        self._insert_keys(chunk, verdict.new, probes)
+        new = [chunk.rows[position] for position in verdict.new]
+        self._insert_keys(new, probes, doubtful)
         insert_conflicts(self._connection, self._source, chunk, verdict.conflicts)
         for position in verdict.duplicates:
             self.counts[chunk.load_ids[position]].duplicate_count += 1
@@ -181,9 +189,14 @@ class Writing:
             )
 
     def _insert_keys(
-        self, chunk: Chunk, positions: Sequence[int], probes: dict[int, int]
+        self, rows: Sequence[Row], probes: Mapping[int, int], doubtful: AbstractSet[int]
     ) -> None:
-        packed = list(_new_keys([chunk.rows[at] for at in positions], probes))
+        whole, others = [], []
+        for row in rows:
+            has_times = row.received_at is not None and row.sent_at is not None
+            is_whole = has_times and row.event_key not in doubtful
+            (whole if is_whole else others).append(row)
+        packed = [pack_whole_keys(whole), *_other_keys(others, probes)]
         copy_packed(self._connection, "raw.event_keys", KEY_COLUMNS, [(b"", packed)])
 
 
@@ -212,8 +225,8 @@ def _judged(
     return verdict
 
 
-def _new_keys(rows: Sequence[Row], probes: Mapping[int, int]) -> Iterator[bytes]:
-    """Yield the keys of new rows, sorted, so that the index is written in order."""
+def _other_keys(rows: Sequence[Row], probes: Mapping[int, int]) -> Iterator[bytes]:
+    """Yield the keys of rows that share theirs, or lack a time, in their order."""
     before, probe = None, 0
     for row in sorted(rows, key=attrgetter("event_key")):
         key = row.event_key
