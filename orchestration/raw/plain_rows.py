@@ -107,19 +107,18 @@ class PlainRows:
                 return [None]
             middle = len(drafts) // 2
             return self.make(drafts[:middle]) + self.make(drafts[middle:])
-        lacks_subject = [
-            each.device_id is None
-            and each.user_id is None
-            and draft.contract.needs_subject
-            for each, draft in zip(envelopes, drafts, strict=True)
-        ]
+        # Last, since a payload leaves an envelope without what delivery added to it.
         payloads = [_payload(draft) for draft in drafts]
-        keys, id_hashes, ids, heads = self._identities(envelopes, payloads)
+        is_plain = [
+            is_settled and payload is not _NO_PAYLOAD and _has_subject(draft)
+            for is_settled, payload, draft in zip(
+                clocks.is_settled.tolist(), payloads, drafts, strict=True
+            )
+        ]
+        heads, identities = self._identities(envelopes, payloads)
         rows = map(
             Row,
-            keys,
-            id_hashes,
-            ids,
+            *identities,
             [each.event_name for each in envelopes],
             map(_date, clocks.days.tolist()),
             clocks.instants.tolist(),
@@ -133,10 +132,7 @@ class PlainRows:
             map(b"".join, zip(heads, *columns, strict=True)),
         )
         return [
-            row if settled and payload is not _NO_PAYLOAD and not lacking else None
-            for row, settled, payload, lacking in zip(
-                rows, clocks.is_settled.tolist(), payloads, lacks_subject, strict=True
-            )
+            row if plain else None for row, plain in zip(rows, is_plain, strict=True)
         ]
 
     def _clocks(self, envelopes: Sequence[Envelope]) -> _Clocks:
@@ -194,8 +190,8 @@ class PlainRows:
 
     def _identities(
         self, envelopes: Sequence[Envelope], payloads: Sequence[bytes]
-    ) -> tuple[list[int | None], list[int], list[str], list[bytes]]:
-        """Return keys, confirming hashes and ids of rows, and how they begin.
+    ) -> tuple[list[bytes], tuple[list, list, list]]:
+        """Return how rows begin, and their keys, confirming hashes and ids.
 
         A row without an id has no beginning yet, and its payload's hash for an id.
         """
@@ -212,7 +208,7 @@ class PlainRows:
         for place in [place for place, each in enumerate(ids) if each is None]:
             found[place], hashes[place], begins[place] = None, 0, b""
             ids[place] = payloads[place].hex()
-        return found, hashes, ids, begins
+        return begins, (found, hashes, ids)
 
 
 def _micros(times: Iterable[datetime | None]) -> Instants:
@@ -230,6 +226,15 @@ def _halves(digests: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
     """Return the first two times 64 bits of hashes; `keys.halves` does so for one."""
     quarters = np.frombuffer(b"".join(digests), dtype=">i8").reshape(-1, 4)
     return quarters[:, 0].astype(np.int64), quarters[:, 1].astype(np.int64)
+
+
+def _has_subject(draft: Draft) -> bool:
+    envelope = draft.envelope
+    return (
+        envelope.device_id is not None
+        or envelope.user_id is not None
+        or not draft.contract.needs_subject
+    )
 
 
 def _payload(draft: Draft) -> bytes:
