@@ -38,6 +38,30 @@
     }) }}
 {%- endmacro %}
 
+{# A refund: a negative amount on its own date, of whom the payment was. #}
+{% macro refund_fact() -%}
+    {%- set returned -%}
+        (
+            select
+                refunds.refund_id,
+                refunds.refunded_at,
+                refunds.booking_id,
+                refunds.currency,
+                refunds.state,
+                -refunds.amount_minor as amount_minor,
+                payments.user_id,
+                payments.order_id
+            from {{ ref('stg_app__refunds') }} as refunds
+            inner join {{ ref('stg_app__payments') }} as payments
+                on refunds.payment_id = payments.payment_id
+        ) as returned_payments
+    {%- endset -%}
+    {{ app_fact(returned, 'refunded_at', "'app.booking_refunded'", 'refund_id', {
+        'user_id': 'user_id', 'booking_id': 'booking_id', 'order_id': 'order_id',
+        'value_minor': 'amount_minor', 'currency': 'currency',
+    }, "coalesce(state, 'done') not in ('failed', 'pending')") }}
+{%- endmacro %}
+
 {# What predicates may name, and what tells rows apart. #}
 {% macro event_columns() -%}
     {{ return({

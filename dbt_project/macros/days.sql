@@ -51,6 +51,37 @@
         and changed.model in ('{{ parents | join("', '") }}')
 {%- endmacro %}
 
+{# Units whose rows any of the parents changed in this build; every unit outside of builds.
+   A parent built from nothing has its children built from nothing, too. #}
+{% macro is_changed_unit(column, parents) -%}
+    {%- if is_partial() -%}
+        {{ column }} in (
+            select changed.unit_key
+            from ops.changed_units as changed
+            where
+                changed.build_id = {{ build_id() }}
+                and changed.model in ('{{ parents | join("', '") }}')
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# Rows that rest on a range of days of which any of the parents changed one. #}
+{% macro rests_on_changed(first_day, last_day, parents) -%}
+    {%- if is_partial() -%}
+        exists (
+            select from ops.changed as changed
+            where
+                changed.build_id = {{ build_id() }}
+                and changed.model in ('{{ parents | join("', '") }}')
+                and changed.day between {{ first_day }} and {{ last_day }}
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
 {# One row per day from the first to the last of a query of days. #}
 {% macro calendar_spine(days) -%}
     select spine.day::date as day

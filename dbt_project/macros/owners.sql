@@ -80,3 +80,34 @@
         "substr(" ~ person_key ~ ", strpos(" ~ person_key ~ ", ' ') + 1)",
     ]) }}
 {%- endmacro %}
+
+{# First-ever facts whose events a purge took from raw, of the definitions that still read
+   as they did then. #}
+{% macro kept_firsts(parents) -%}
+    select * from (
+        select
+            kept.kind,
+            kept.id,
+            kept.part,
+            coalesce(
+                kept.unit_id,
+                {{ person_id(
+                    'coalesce(aliases.person_key, '
+                    ~ person_key('kept.user_id', 'kept.device_id') ~ ')') }}
+            ) as unit_id,
+            kept.user_id,
+            kept.device_id,
+            kept.first_on,
+            kept.first_at,
+            kept.breakdown
+        from {{ source('identity', 'kept_firsts') }} as kept
+        {{ joined_aliases('kept.user_id') }}
+        left join {{ source('registry', 'behaviours') }} as behaviours
+            on
+                kept.kind = behaviours.kind
+                and kept.id = behaviours.id
+                and kept.part = behaviours.part
+        where kept.kind = 'activity' or kept.predicate_hash = behaviours.hash
+    ) as firsts
+    where {{ is_changed_unit('firsts.unit_id', parents) }}
+{%- endmacro %}

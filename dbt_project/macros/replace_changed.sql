@@ -74,9 +74,18 @@
                 and old_rows.started_at between extents.from_at and extents.to_at
         )
     {%- elif meta['rebuild'] == 'days' -%}
-        {{ changed_days(day_column(), meta['parents'], before=meta.get('spread', 0)) }}
+        {{ changed_days(
+            meta.get('scope', day_column()), meta['parents'], before=meta.get('spread', 0),
+            after=meta.get('spread_after', 0)
+        ) }}
     {%- elif meta['rebuild'] == 'attempts' -%}
         {{ replaced_attempts() }}
+    {%- elif meta['rebuild'] == 'keys' -%}
+        {{ is_changed_unit('old_rows.' ~ meta['unit'], meta['parents']) }}
+    {%- elif meta['rebuild'] == 'ranges' -%}
+        {{ rests_on_changed(
+            'old_rows.' ~ meta['range'][0], 'old_rows.' ~ meta['range'][1], meta['parents']
+        ) }}
     {%- else -%}
         true
     {%- endif -%}

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
+from orchestration.identity.firsts import keep_firsts
 from orchestration.raw.ledger import open_load
 from orchestration.raw.partitions import partition_days
 from orchestration.raw.retention import purge_day
@@ -60,6 +61,8 @@ def apply_retention(
             report.set_aside_count = _purge_set_aside(connection, now=now, days=days)
         if dry_run:
             connection.rollback()
+        else:
+            keep_firsts(connection, days=list(report.rows_by_day))
     if not dry_run:
         for day in report.rows_by_day:
             report.rows_by_day[day] = purge_day(url, day, reason=REASON)

@@ -16,7 +16,7 @@ from psycopg import sql
 READER = "bi_reader"
 
 _PERIODS = {"day": "1 day", "week": "7 days", "month": "1 month"}
-_COMPUTED = ("data_complete_through", "is_final", "close_state")
+_COMPUTED = ("data_complete_through", "is_final", "close_state", "is_mature")
 
 
 class PublicationError(RuntimeError):
@@ -44,6 +44,10 @@ class PublishedTable:
     computed : tuple of (str, str)
         Columns of the view alone, each an expression over the columns of the table (as
         `listed`) and `{watermark}`: what becomes of a row as time passes.
+    matures_at : str
+        The column that says when a row's window is over; empty where there is none.
+    immature_unknown : tuple of str
+        Columns that are null to readers until then.
     """
 
     name: str
@@ -57,6 +61,8 @@ class PublishedTable:
     column_descriptions: tuple[tuple[str, str], ...] = ()
     made_as: str = ""
     computed: tuple[tuple[str, str], ...] = ()
+    matures_at: str = ""
+    immature_unknown: tuple[str, ...] = ()
 
     @property
     def made_name(self) -> str:
@@ -97,6 +103,13 @@ class PublishedTable:
             "coalesce({watermark} >= ({next_day} + status.days_late_allowed)"
             "::timestamp at time zone status.timezone, false)"
         ).format(watermark=self.watermark, next_day=self.next_period_on(day))
+
+    @property
+    def is_mature(self) -> sql.Composable:
+        """Return whether the window of a row is over at the watermark."""
+        return sql.SQL("coalesce({} <= {}, false)").format(
+            sql.Identifier("listed", self.matures_at), self.watermark
+        )
 
 
 def published_tables(manifest: Mapping[str, Any]) -> list[PublishedTable]:
@@ -217,6 +230,8 @@ def _declared(node: Mapping[str, Any]) -> PublishedTable:
             for name, column in node.get("columns", {}).items()
         ),
         computed=tuple((published.get("computed") or {}).items()),
+        matures_at=published.get("matures_at", ""),
+        immature_unknown=tuple(published.get("immature_unknown") or ()),
     )
     if not table.key:
         msg = f"{table.name}: meta.published names no key"
@@ -231,7 +246,8 @@ def _check_columns(table: PublishedTable, wanted: Mapping[str, str]) -> None:
     if not wanted:
         msg = f"{table.name}: {table.schema}.{table.made_name} does not exist"
         raise PublicationError(msg)
-    missing = [name for name in (*table.key, table.day) if name and name not in wanted]
+    named = (*table.key, table.day, table.matures_at, *table.immature_unknown)
+    missing = [name for name in named if name and name not in wanted]
     if missing:
         msg = f"{table.name}: meta.published names unknown columns {missing}"
         raise PublicationError(msg)
@@ -252,7 +268,8 @@ def _ensure_view(connection: psycopg.Connection, table: PublishedTable) -> None:
         for name in columns_of(connection, "published", table.name)
         if name in columns or name in computed
     ]
-    order = [*known, *[name for name in (*columns, *computed) if name not in known]]
+    new = [name for name in dict.fromkeys((*columns, *computed)) if name not in known]
+    order = [*known, *new]
     selected = [
         computed[name] if name in computed else sql.Identifier("listed", name)
         for name in order
@@ -295,6 +312,12 @@ def _computed_columns(table: PublishedTable) -> dict[str, sql.Composable]:
     for name, expression in table.computed:
         # Written in a model's YAML, which is code of ours like the model itself.
         computed[name] = sql.SQL(expression).format(watermark=table.watermark)  # type: ignore[arg-type]
+    if table.matures_at:
+        computed["is_mature"] = table.is_mature
+    for name in table.immature_unknown:
+        computed[name] = sql.SQL("case when {} then {} end").format(
+            table.is_mature, sql.Identifier("listed", name)
+        )
     return {
         name: sql.SQL("{} as {}").format(expression, sql.Identifier(name))
         for name, expression in computed.items()

@@ -62,6 +62,7 @@ FACTS = (
     "app.booking_cancelled",
     "app.booking_completed",
     "app.booking_paid",
+    "app.booking_refunded",
     "app.booking_requested",
     "app.review_written",
     "app.ticket_issued",

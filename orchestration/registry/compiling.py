@@ -9,6 +9,7 @@ so that the SQL has two truth values where SQL has three.
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Literal
 
 import sqlglot
 from sqlglot import exp
@@ -89,9 +90,15 @@ def compile_predicate(
 
 
 def compile_subject(
-    *, column: str | None, property_: str | None, relation: Relation
+    *,
+    column: str | None,
+    property_: str | None,
+    relation: Relation,
+    type_: Literal["text", "numeric"] = "text",
 ) -> str:
-    """Return the text of a column or of a property as an SQL expression.
+    """Return a column or a property as an SQL expression of a type.
+
+    A property that is no number is null where a number is asked for.
 
     Raises
     ------
@@ -100,10 +107,14 @@ def compile_subject(
     """
     compiler = _Compiler(relation, {})
     if column is not None:
-        compiler.known_column(column, ())
-        tree = exp.cast(exp.column(column, quoted=True), "text")
+        known = compiler.known_column(column, ())
+        if type_ == "numeric" and known.type not in {"integer", "numeric"}:
+            reason = f"{column} is {known.type}"
+            raise PredicateError(("column",), reason, "a column of numbers")
+        tree = exp.cast(exp.column(column, quoted=True), type_)
     else:
-        tree = compiler.property_of(property_ or "", "text[]", ())
+        read_as: ColumnType = "text[]" if type_ == "text" else "numeric"
+        tree = compiler.property_of(property_ or "", read_as, ())
     text = tree.sql("postgres")
     if sqlglot.parse_one(text, read="postgres") != tree:
         raise PredicateError((), "its SQL does not read back as what was meant")

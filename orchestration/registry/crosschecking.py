@@ -20,6 +20,7 @@ from orchestration.registry.kinds import (
 )
 from orchestration.registry.predicates import All, AnyOf, Comparison, Predicate
 from orchestration.registry.problems import Problem
+from orchestration.registry.retentions import AMOUNT, Behaviour
 
 # Parts of a funnel besides its steps, which count from 1.
 EXCLUSIONS, SCOPE_ALSO, CONSTANTS, ACCOUNT, BREAKDOWN, WHERE = range(100, 700, 100)
@@ -37,11 +38,15 @@ def crosscheck(entries: Iterable[Entry]) -> Iterator[Problem]:
                     path = ("metrics", index)
                     reason = f"no metric is called {name!r}"
                     yield entry.problem(path, reason, ", ".join(sorted(metrics)))
-        elif isinstance(entry.model, Funnel):
-            for path, reason, allowed in wrong_parts(entry.model):
+        elif isinstance(entry.model, Funnel | Behaviour):
+            for path, reason, allowed in _wrong_parts(entry.model):
                 yield entry.problem(path, reason, allowed)
         for path, happening in _happenings(entry):
             yield from _unknown(entry, (*path, "event"), happening.event, events)
+
+
+def _wrong_parts(model: Funnel | Behaviour) -> Iterator[tuple[Path, str, str]]:
+    return wrong_parts(model) if isinstance(model, Funnel) else model.wrong_parts()
 
 
 def _unknown(
@@ -84,7 +89,10 @@ def compile_entries(
             column, property_ = subject.column, subject.property_
             try:
                 sql = compile_subject(
-                    column=column, property_=property_, relation=EVENTS
+                    column=column,
+                    property_=property_,
+                    relation=EVENTS,
+                    type_="numeric" if part == AMOUNT else "text",
                 )
             except PredicateError as error:
                 at = (*path, *error.path)
@@ -99,18 +107,22 @@ def _predicates(entry: Entry) -> Iterator[tuple[int, Path, Predicate]]:
     model = entry.model
     if isinstance(model, Segment):
         yield 0, ("rule",), model.rule
-    elif isinstance(model, Funnel):
+    elif isinstance(model, Funnel | Behaviour):
         for part, path, happenings in _listed(model):
             yield part, path, _any_of(happenings)
-        if model.where is not None:
+        if isinstance(model, Funnel) and model.where is not None:
             yield WHERE, ("where",), model.where
     elif isinstance(model, Experiment):
         for index, metric in enumerate(model.metrics):
             yield index + 1, ("metrics", index, "events"), _any_of(metric.events)
 
 
-def _listed(funnel: Funnel) -> Iterator[tuple[int, Path, list[Happening]]]:
-    """Yield (part, path, events) of whatever a funnel lists events for."""
+def _listed(model: Funnel | Behaviour) -> Iterator[tuple[int, Path, list[Happening]]]:
+    """Yield (part, path, events) of whatever a definition lists events for."""
+    return model.doings() if isinstance(model, Behaviour) else _steps(model)
+
+
+def _steps(funnel: Funnel) -> Iterator[tuple[int, Path, list[Happening]]]:
     for index, step in enumerate(funnel.steps):
         yield index + 1, ("steps", index, "events"), step.events
     for index, exclusion in enumerate(funnel.exclusions):
@@ -121,7 +133,9 @@ def _listed(funnel: Funnel) -> Iterator[tuple[int, Path, list[Happening]]]:
 
 
 def _subjects(entry: Entry) -> Iterator[tuple[int, Path, Subject | Breakdown]]:
-    """Yield (part, path, subject) of every value that a funnel reads off an event."""
+    """Yield (part, path, subject) of every value that is read off an event."""
+    if isinstance(entry.model, Behaviour):
+        yield from entry.model.values()
     if not isinstance(entry.model, Funnel):
         return
     for index, subject in enumerate(entry.model.hold_constant):
@@ -149,8 +163,12 @@ def _written(entry: Entry, path: Path) -> Path:
     """Undo what `_any_of` adds: …, any, i, all, 1, … is …, i, where, … in the file."""
     if isinstance(entry.model, Segment) or path[0] == "where":
         return path
-    # Of `scope_also` the list itself is the place; of the rest, its third part.
-    length = 1 if path[0] == "scope_also" else 3
+    # Where the list of events stands: at the top, in a part, or in a part of a list.
+    length = 3
+    if path[0] in {"scope_also", "events", "divided_by", "profile"}:
+        length = 1
+    elif path[0] in {"start", "return", "of"}:
+        length = 2
     start, rest = path[:length], path[length:]
     if len(rest) >= 4 and rest[0] == "any" and rest[2] == "all":  # noqa: PLR2004
         return (*start, rest[1], "where", *rest[4:])
@@ -159,7 +177,7 @@ def _written(entry: Entry, path: Path) -> Path:
 
 def _happenings(entry: Entry) -> Iterator[tuple[Path, Happening]]:
     model = entry.model
-    if isinstance(model, Funnel):
+    if isinstance(model, Funnel | Behaviour):
         for _, path, happenings in _listed(model):
             for place, happening in enumerate(happenings):
                 yield (*path, place), happening

@@ -15,6 +15,8 @@ from orchestration.registry.funnels import Funnel
 from orchestration.registry.kinds import Experiment, Metric, Report, Segment
 from orchestration.registry.policies import Consent, Defaults, Retention
 from orchestration.registry.problems import Problem
+from orchestration.registry.retentions import RetentionGrid
+from orchestration.registry.trends import Lifecycle, Trend
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -106,6 +108,18 @@ class Registry:
     def reports(self) -> dict[str, Report]:
         """Return the reports by id."""
         return dict(self._all(Report))
+
+    def retention_grids(self) -> dict[str, RetentionGrid]:
+        """Return the retention grids by id."""
+        return dict(self._all(RetentionGrid))
+
+    def trends(self) -> dict[str, Trend]:
+        """Return the trends by id."""
+        return dict(self._all(Trend))
+
+    def lifecycles(self) -> dict[str, Lifecycle]:
+        """Return the lifecycles by id."""
+        return dict(self._all(Lifecycle))
 
     def app_sources(self) -> dict[str, AppSource]:
         """Return the operational databases by name."""

@@ -17,6 +17,8 @@ from orchestration.registry.kinds import Experiment, Metric, Report, Segment
 from orchestration.registry.policies import Consent, Defaults, Identity, Retention
 from orchestration.registry.predicates import NAME_PATTERN
 from orchestration.registry.problems import Problem, RegistryError
+from orchestration.registry.retentions import RetentionGrid
+from orchestration.registry.trends import Lifecycle, Trend
 
 
 class Opaque(RootModel[dict[str, object]]):
@@ -40,9 +42,12 @@ FOLDERS: dict[str, tuple[str, type[BaseModel]]] = {
     "contracts": ("contract", Opaque),
     "experiments": ("experiment", Experiment),
     "funnels": ("funnel", Funnel),
+    "lifecycles": ("lifecycle", Lifecycle),
     "reports": ("report", Report),
+    "retention": ("retention_grid", RetentionGrid),
     "segments": ("segment", Segment),
     "sources": ("source", Opaque),
+    "trends": ("trend", Trend),
 }
 
 _NAME = re.compile(NAME_PATTERN)

@@ -30,7 +30,18 @@ _SETTINGS = (
     "pre-hook",
     "post-hook",
 )
-_META = ("rebuild", "parents", "spread", "day", "purpose", "logs")
+_META = (
+    "rebuild",
+    "parents",
+    "spread",
+    "day",
+    "purpose",
+    "logs",
+    "spread_after",
+    "scope",
+    "range",
+    "unit",
+)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from orchestration.experiments.results import read_results, store_results
 from orchestration.quality.published_tables import PublishedTable, published_tables
+from orchestration.quality.published_views import published_views
 from orchestration.quality.publishing import Terms, publish
 from orchestration.raw.app_extraction import Terms as AppTerms
 from orchestration.raw.app_extraction import extract_app
@@ -140,7 +141,7 @@ class House:
             report = run_build(
                 self.url, project=self.project, request=Request(run_id="test")
             )
-        assert report.failure is None
+        assert report.failure is None, report.failure
         with self.connection() as connection:
             store_results(connection, read_results(connection))
         return report
@@ -155,7 +156,9 @@ class House:
     def publish(self, *, is_closing=True):
         terms = Terms(is_closing=is_closing)
         with self.connection() as connection:
-            made = publish(connection, tables=self.tables(), terms=terms)
+            made = publish(
+                connection, tables=self.tables(), terms=terms, views=published_views()
+            )
             assert not made.is_held
             assert unpublished_tables(connection, self.tables()) == []
         return made

@@ -19,7 +19,7 @@ READS = {
     "marts": {"staging", "intermediate", "marts", "identity", "registry"},
 }
 PII = {"none", "pseudonym", "possible"}
-REBUILDS = {"full", "days", "extents", "keys", "attempts"}
+REBUILDS = {"full", "days", "extents", "keys", "ranges", "attempts"}
 PREPARED = {"raw.events", "identity.device_owners"}
 
 
@@ -141,7 +141,13 @@ def test_incremental_models_say_what_they_replace_and_after_whom(manifest):
             and meta.get("rebuild") in REBUILDS
             and meta.get("day") in node.columns
             and set(node.config.unique_key) <= set(node.columns)
-            and (meta["rebuild"] != "days" or set(meta["parents"]) <= names)
+            and (
+                meta["rebuild"] not in {"days", "keys", "ranges"}
+                or set(meta["parents"]) <= names
+            )
+            and (meta["rebuild"] != "keys" or meta.get("unit") in node.columns)
+            and set(meta.get("range", ())) <= set(node.columns)
+            and {meta.get("scope", meta["day"])} <= set(node.columns)
         )
         if not well_said:
             wrong.append(node.name)
@@ -153,6 +159,9 @@ def test_models_that_read_events_or_their_kin_are_incremental(manifest):
         "stg_events__events",
         "int_events_sessionized",
         "int_events_matched",
+        "int_events_valued",
+        "int_units_matched",
+        "retention_units",
         "sessions",
         "person_days",
         "int_funnel_rows",

@@ -55,6 +55,26 @@ FAULTS = {
         "update marts.funnel_steps_daily set rate_from_previous = 2 "
         "where step_index = 2"
     ),
+    "active_persons_daily__wider_windows_hold_more": (
+        "update marts.active_persons_daily set daily_count = weekly_count + 1"
+    ),
+    "retention_cohorts__nobody_returns_who_did_not_start": (
+        "insert into marts.retention_cohorts values "
+        "('x', '2026-03-01', '2026-03-01', 'all', '', 0, 'on', 'calendar', 'day', "
+        "'units', 1, 2, 2, 0, 0, '2026-03-02', '2026-03-01')"
+    ),
+    "lifecycle_periods__the_active_are_new_returning_or_resurrecting": (
+        "insert into marts.lifecycle_periods values ('x', 'day', '2026-03-01', "
+        "'2026-03-01', '2026-02-28', 2, 1, 0, 0, 0, 0, null, '2026-03-02')"
+    ),
+    "lifecycle_periods__the_dormant_were_active_and_did_not_return": (
+        "insert into marts.lifecycle_periods values ('x', 'day', '2026-03-01', "
+        "'2026-03-01', '2026-02-28', 1, 1, 0, 0, 1, 0, null, '2026-03-02')"
+    ),
+    "lifecycle_periods__follow_from_one_period_to_the_next": (
+        "insert into marts.lifecycle_periods values ('x', 'day', '2026-03-01', "
+        "'2026-03-01', '2026-02-28', 0, 0, 0, 0, 1, 1, 0, '2026-03-02')"
+    ),
     "experiment_counts__convert_no_more_than_all": (
         "insert into marts.experiment_counts values "
         "('x', 'm', 'big', false, '2026-03-01', 1, 2, 0)"

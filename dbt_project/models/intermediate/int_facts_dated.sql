@@ -61,20 +61,18 @@ registered as (
     {{ app_fact(ref('stg_app__persons'), 'registered_at', "'app.user_registered'",
         'user_id', {'user_id': 'user_id'}) }}
 
+),
+
+refunded as (
+
+    {{ refund_fact() }}
+
 )
 
-select * from requested
-union all
-select * from accepted
-union all
-select * from completed
-union all
-select * from cancelled
-union all
-select * from reviewed
-union all
-select * from ticketed
-union all
-select * from paid
-union all
-select * from registered
+{% for fact in [
+    'requested', 'accepted', 'completed', 'cancelled', 'reviewed', 'ticketed', 'paid',
+    'refunded', 'registered',
+] %}
+    select * from {{ fact }}
+    {{ 'union all' if not loop.last }}
+{% endfor %}

@@ -201,6 +201,107 @@ inner join registry.funnel_parts as parts
         and parts.part = 100 + exclusion.exclusion_index
 where definition.kind = 'funnel';
 
+-- One row per retention grid, with where its starts and returns are found: among the events of
+-- its own parts, or in what makes persons active. `timezone` is null for the reporting one.
+create view registry.retention_grids as
+with grids as (
+    select
+        definition.*,
+        body #>> '{start,activity}' is not null as starts_by_activity,
+        body #>> '{return,activity}' is not null as returns_by_activity,
+        body #> '{start,events}' is not distinct from body #> '{return,events}' as is_same_event
+    from registry.in_force as definition
+    where kind = 'retention_grid'
+)
+
+select
+    id as retention_id,
+    version,
+    body ->> 'title' as title,
+    body ->> 'unit' as unit,
+    body #>> '{start,occurs}' = 'first_ever' as is_first_ever,
+    case when starts_by_activity then 'activity' else kind end as start_kind,
+    case when starts_by_activity then 'any' else id end as start_id,
+    case when starts_by_activity then 0 else 1 end as start_part,
+    case when returns_by_activity then 'activity' else kind end as return_kind,
+    case when returns_by_activity then 'any' else id end as return_id,
+    case when returns_by_activity then 0 when is_same_event then 1 else 2 end as return_part,
+    is_same_event or body ->> 'period_zero' = 'start' as is_zero_full,
+    body ->> 'mode' as mode,
+    body ->> 'clock' as clock,
+    body ->> 'period' as period,
+    (body ->> 'period_length')::integer * case body ->> 'period'
+        when 'hour' then 1 when 'day' then 24 when 'week' then 168
+    end as period_hours,
+    (body ->> 'periods')::integer as period_count,
+    body -> 'brackets' as brackets,
+    body ->> 'week_starts' as week_starts,
+    body ->> 'timezone' as timezone,
+    body ->> 'measure' as measure,
+    body -> 'breakdown' is not null as has_breakdown
+from grids;
+
+create view registry.trends as
+select
+    id as trend_id,
+    version,
+    body ->> 'title' as title,
+    body ->> 'math' as math,
+    (body ->> 'percentile')::numeric as percentile,
+    body ->> 'ratio_of' as ratio_of,
+    body ->> 'interval' as period,
+    body ->> 'week_starts' as week_starts,
+    body ->> 'timezone' as timezone,
+    body ->> 'when_empty' as when_empty,
+    (body ->> 'cumulative')::boolean as is_cumulative
+from registry.in_force
+where kind = 'trend';
+
+-- One row per lifecycle and period. Part 1 is what makes active, part 2 what creates a profile.
+create view registry.lifecycles as
+select
+    definition.id as lifecycle_id,
+    definition.version,
+    definition.body ->> 'title' as title,
+    periods.period,
+    definition.body ->> 'week_starts' as week_starts,
+    definition.body #>> '{of,activity}' is not null as is_by_activity,
+    definition.body ->> 'new_by' as new_by
+from registry.in_force as definition
+cross join lateral jsonb_array_elements_text(definition.body -> 'periods') as periods (period)
+where definition.kind = 'lifecycle';
+
+-- One row per definition over what units do and list of events, with the values that are read
+-- off an event: what names the unit, what splits a cohort and what is added up. Where it counts
+-- units, their days are kept; the return events that a grid starts with are kept once.
+create view registry.behaviours as
+select
+    events.kind,
+    events.id,
+    events.part,
+    events.sql as predicate_sql,
+    named.sql as unit_sql,
+    split.sql as breakdown_sql,
+    amounts.sql as amount_sql,
+    events.hash,
+    events.kind <> 'trend'
+    or (trends.math = 'dau' and trends.is_cumulative) as counts_units
+from registry.compiled_in_force as events
+left join registry.compiled_in_force as named
+    on named.kind = events.kind and named.id = events.id and named.part = 400
+left join registry.compiled_in_force as split
+    on split.kind = events.kind and split.id = events.id and split.part = 500
+left join registry.compiled_in_force as amounts
+    on amounts.kind = events.kind and amounts.id = events.id and amounts.part = 700
+left join registry.trends as trends
+    on events.kind = 'trend' and trends.trend_id = events.id
+left join registry.retention_grids as grids
+    on events.kind = 'retention_grid' and grids.retention_id = events.id
+where
+    events.kind in ('retention_grid', 'trend', 'lifecycle')
+    and events.part < 400
+    and (grids.return_part is null or events.part in (grids.start_part, grids.return_part));
+
 -- One row per segment. predicate_sql speaks of the columns of the segments' facts.
 create view registry.segments as
 select

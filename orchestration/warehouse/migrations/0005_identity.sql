@@ -242,3 +242,20 @@ create table identity.excluded_accounts (
     user_id text primary key,
     exclusion text not null check (exclusion in ('internal', 'test'))
 );
+
+-- When units first did what definitions ask for, of days whose events a purge took from raw: it
+-- makes no old customer a new one. Persons by login or device, since they may be merged later;
+-- units that events name by their own id. Of a definition that was changed since, none counts.
+create table identity.kept_firsts (
+    kind text not null,
+    id text not null,
+    part integer not null,
+    predicate_hash text not null,
+    unit_id text,
+    user_id text,
+    device_id text,
+    first_on date not null,
+    first_at timestamptz not null,
+    breakdown text,
+    unique nulls not distinct (kind, id, part, predicate_hash, unit_id, user_id, device_id)
+);

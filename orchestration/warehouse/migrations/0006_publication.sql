@@ -64,3 +64,40 @@ insert into published.status default values;
 
 comment on table published.status is
 'One row: how complete the published tables are, and why they were held back if they were.';
+
+-- Distinct persons active in any range of days, both ends included: counted, never added up.
+-- Its body is read when it is asked, since the table is published later.
+create function published.active_persons(from_on date, to_on date)
+returns table (
+    person_count bigint, identified_count bigint, is_mature boolean, is_final boolean
+)
+language plpgsql stable as $$
+begin
+    return query
+    select
+        count(distinct person_days.person_id),
+        count(distinct person_days.person_id) filter (where not person_days.is_anonymous),
+        coalesce(
+            max(status.through)
+            >= (to_on + 1)::timestamp at time zone max(status.timezone),
+            false
+        ),
+        coalesce(
+            max(status.through) >= (to_on + 1 + max(status.days_late_allowed))::timestamp
+            at time zone max(status.timezone),
+            false
+        )
+    from (
+        select
+            (found.watermarks ->> 'person_days')::timestamptz as through,
+            found.timezone,
+            found.days_late_allowed
+        from published.status as found
+    ) as status
+    left join published.person_days as person_days
+        on person_days.is_active and person_days.day between from_on and to_on;
+end
+$$;
+
+comment on function published.active_persons (date, date) is
+'Distinct persons active in a range of days, both ends included, with and without anonymous ones.';

@@ -1,7 +1,10 @@
 {%- set person_parents = ['raw.events', 'identity.device_owners'] -%}
 {{ config(
     unique_key=['day', 'person_id'],
-    indexes=[{'columns': ['day', 'person_id'], 'unique': true}],
+    indexes=[
+        {'columns': ['day', 'person_id'], 'unique': true},
+        {'columns': ['person_id', 'day']},
+    ],
 ) }}
 
 with
@@ -14,32 +17,19 @@ events as (
 
 ),
 
-owned as (
-
-    {{ owned_rows('events', 'true') }}
-
-),
-
 actions as (
 
     select
         occurred_on as day,
+        occurred_at,
         person_key,
         is_interactive,
         counted_class
-    from owned
+    from ({{ owned_rows('events', 'true') }}) as owned
 
     union all
 
-    select
-        acted.day,
-        acted.person_key,
-        acted.is_interactive,
-        acted.counted_class
-    from ({{ own_actions() }}) as acted
-    where
-        {{ changed_days('acted.day', person_parents) }}
-        and {{ is_counted_account('acted.user_id') }}
+    {{ counted_actions(changed_days('acted.day', person_parents)) }}
 
 ),
 
@@ -49,6 +39,8 @@ counted as (
         day,
         person_key,
         bool_or(is_interactive) as is_active,
+        min(occurred_at) filter (where is_interactive) as first_active_at,
+        max(occurred_at) filter (where is_interactive) as last_active_at,
         count(*) filter (where counted_class <> 'operation') as event_count,
         count(*) filter (
             where is_interactive and counted_class not in ('operation', 'double_view')
@@ -70,6 +62,8 @@ select
     {{ id_in_key('person_key', 'device') }} as device_id,
     person_key not like 'user %' as is_anonymous,
     is_active,
+    first_active_at,
+    last_active_at,
     event_count,
     interactive_event_count,
     view_count,
