@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from tests.warehouse.reference_periods import Clock
+
 ROOT = Path(__file__).parents[3]
 CASES = Path(os.environ.get("DAYBOOK_CASES", ROOT.parent / "shared" / "cases"))
 
@@ -82,6 +84,12 @@ class Question:
         """Return an instant; one without zone is a reading of the question's clock."""
         read = datetime.fromisoformat(text)
         return (read if read.tzinfo else read.replace(tzinfo=self.zone)).astimezone(UTC)
+
+    @property
+    def clock(self):
+        """Return the clock by which the question's periods are."""
+        week_starts = (self.get("week_starts") or "Sunday").lower()
+        return Clock(zone=self.zone, week_starts=week_starts)
 
 
 def _named(body):
