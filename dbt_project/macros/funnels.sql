@@ -65,6 +65,15 @@
     array[{{ masks | map(attribute=0) | join(', ') }}]::integer[]
 {%- endmacro %}
 
+{# What the rows of a group are to each funnel, taken together. #}
+{% macro united_masks() -%}
+    {%- set united = [] -%}
+    {%- for funnel in funnel_plans() -%}
+        {%- do united.append('bit_or(masks[' ~ funnel.funnel_number ~ '])') -%}
+    {%- endfor -%}
+    array[{{ united | join(', ') }}]::integer[]
+{%- endmacro %}
+
 {# What funnels read off an event besides: values held constant, accounts, breakdowns; by
    funnel, null where there is none. #}
 {% macro funnel_subjects() -%}

@@ -15,9 +15,13 @@ from tests.warehouse.histories import (
     table_rows,
 )
 
-MODELS = ("+funnel_steps_daily",)
+MODELS = ("+funnel_steps_daily", "+funnel_reach_daily")
 BUY = funnel("page_view", "click", "conversion")
-TABLES = ("marts.funnel_attempts", "marts.funnel_steps_daily")
+TABLES = (
+    "marts.funnel_attempts",
+    "marts.funnel_steps_daily",
+    "marts.funnel_reach_daily",
+)
 
 # Every way in which the models read and replace rows.
 FUNNELS = {

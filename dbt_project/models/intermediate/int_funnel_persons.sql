@@ -21,6 +21,7 @@ select
     occurred_on,
     person_key,
     count(*) as row_count,
+    {{ united_masks() }} as masks,
     bit_xor(hash_record_extended(
         row(
             occurred_at, source, source_sequence, event_id, device_id, user_id,
