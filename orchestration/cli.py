@@ -27,6 +27,8 @@ app = typer.Typer(
 
 funnel = typer.Typer(help="Funnels before they are merged.", no_args_is_help=True)
 app.add_typer(funnel, name="funnel")
+experiment = typer.Typer(help="Experiments before they run.", no_args_is_help=True)
+app.add_typer(experiment, name="experiment")
 
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 
@@ -300,6 +302,41 @@ def try_funnel(
         except (RegistryError, DbtError) as problem:
             _fail(str(problem))
     print(trial_text(trial))
+
+
+@experiment.command()
+def size(
+    rate: Annotated[
+        float | None, typer.Option(help="Rate of the control, such as 0.2.")
+    ] = None,
+    effect: Annotated[
+        float | None, typer.Option(help="Absolute difference to find, such as 0.05.")
+    ] = None,
+    units: Annotated[
+        int | None, typer.Option(help="Units of the control; asks what they find.")
+    ] = None,
+    variance: Annotated[
+        float | None, typer.Option(help="Of a unit's value, for a mean, not a rate.")
+    ] = None,
+    daily_units: Annotated[
+        float | None, typer.Option(help="Units a day in both arms; adds the days.")
+    ] = None,
+    design: Annotated[
+        str, typer.Option(help="Like alpha=0.05,power=0.8,allocation=1,null=pooled.")
+    ] = "",
+) -> None:
+    """Say how many units an experiment needs, or what so many can find."""
+    from orchestration.experiments.sizing import (  # noqa: PLC0415
+        Question,
+        answer,
+        read_design,
+    )
+
+    question = Question(rate, variance, effect, units, daily_units)
+    try:
+        print(answer(question, read_design(design)))
+    except ValueError as problem:
+        _fail(str(problem))
 
 
 @app.command()
