@@ -28,6 +28,8 @@ STEPS = {
     "published__closed_days": "close days that are over",
     "published__closed_days_meet_expectations": "check expectations",
     "privacy__retention": "drop what may not be kept",
+    "privacy__retention_every_column_is_classified": "check what is classified",
+    "privacy__retention_receipts_are_whole": "check the receipts of erasures",
     "reports__daily_overview": "render the daily overview",
     "ops__runs": "forget old runs",
 }

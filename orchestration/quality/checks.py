@@ -9,9 +9,12 @@ from typing import LiteralString
 import dagster as dg
 from psycopg import sql
 
+from orchestration.privacy.places import read_places, unclassified_columns
+from orchestration.privacy.receipts import broken_receipts
 from orchestration.quality.expectations import validate_events, validate_metrics
 from orchestration.quality.verdicts import built_days, record_verdict
 from orchestration.resources import Warehouse
+from orchestration.transform.assets import MANIFEST
 from orchestration.transform.extents import day_literals
 from orchestration.transform.fence import current_build
 
@@ -65,6 +68,30 @@ def meet_expectations(warehouse: Warehouse) -> dg.AssetCheckResult:
             "days_checked": len(days),
             "broken": broken,
         },
+    )
+
+
+@dg.asset_check(asset=["privacy", "retention"])
+def every_column_is_classified(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Every column that can name a person says what an erasure does with it."""
+    with warehouse.connection("daybook check") as connection:
+        unknown = unclassified_columns(connection, read_places(MANIFEST))
+    return dg.AssetCheckResult(
+        passed=not unknown,
+        description=f"not classified: {', '.join(unknown)}" if unknown else None,
+        metadata={"columns": unknown},
+    )
+
+
+@dg.asset_check(asset=["privacy", "retention"])
+def receipts_are_whole(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """No receipt of an erasure was changed or taken away."""
+    with warehouse.connection("daybook check") as connection:
+        broken = broken_receipts(connection)
+    return dg.AssetCheckResult(
+        passed=not broken,
+        description=f"{len(broken)} receipts are broken" if broken else None,
+        metadata={"receipt_ids": broken},
     )
 
 
