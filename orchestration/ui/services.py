@@ -3,6 +3,7 @@
 Run as a program, with the arguments of `dagster dev`, and `--read-only` as the first.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
 from subprocess import Popen
@@ -17,6 +18,8 @@ READ_ONLY = "--read-only"
 
 def serve(arguments: Sequence[str]) -> None:
     """Start code server, web server and daemon, and stop them together."""
+    # Started in the background by a shell, we inherit that it is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     is_read_only = READ_ONLY in arguments
     start = dev.open_ipc_subprocess
 
