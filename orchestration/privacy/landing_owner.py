@@ -79,7 +79,7 @@ class LandingOwner:
         return self.subject.owns(user_id, device_id, at)
 
     def _envelope(self, record: Record) -> dict[str, object] | None:
-        if record.value is None:
+        if not isinstance(record.value, dict):
             return None
         try:
             return self._prepare(record.value) if self._prepare else record.value

@@ -62,9 +62,8 @@ class Drafter:
         """
         preparation = self._preparation
         is_line = type(value) is LineEnvelope
-        if is_line:
-            envelope = value
-        else:
+        envelope: Any = value
+        if not is_line:
             if preparation.prepare is not None:
                 value = preparation.prepare(value)
             envelope = _convert(value, Envelope)
@@ -93,7 +92,7 @@ class Drafter:
         kind = self._type_of(contract)
         if kind is not None and (title is None or kind.takes_any_title):
             try:
-                properties = kind.decode(sent or EMPTY)
+                properties: Any = kind.decode(sent or EMPTY)
             except msgspec.ValidationError:
                 pass
             else:
@@ -103,8 +102,8 @@ class Drafter:
                 _look_closer(kind.watched(properties), text, is_open=False)
                 hot = kind.hot(properties)
                 return Draft(envelope, contract, None, text, text, purposes, hot)
-        properties = _decode(sent) if sent else None
-        return self._checked(envelope, contract, purposes, properties)
+        decoded = _decode(sent) if sent else None
+        return self._checked(envelope, contract, purposes, decoded)
 
     def _type_of(self, contract: Contract) -> PropertyType | None:
         if contract.name not in self._types:

@@ -37,7 +37,7 @@ def explain(
     Copies inside the file are told; whether an event was loaded before is not looked
     up. Nothing is written.
     """
-    payloads: dict[int, int] = {}
+    payloads: dict[int | None, int] = {}
     try:
         for record in read_records(stream, name=name, format=format):
             # One by one, since a batch does not say which record was dropped.
@@ -46,7 +46,7 @@ def explain(
         yield Explained(0, "refused", refused.reason)
 
 
-def _explained(line: int, batch: Batch, payloads: dict[int, int]) -> Explained:
+def _explained(line: int, batch: Batch, payloads: dict[int | None, int]) -> Explained:
     if batch.set_aside:
         (record,) = batch.set_aside
         return Explained(line, record.outcome, record.reason, record.pointer)
@@ -57,7 +57,7 @@ def _explained(line: int, batch: Batch, payloads: dict[int, int]) -> Explained:
     return _explained_row(line, batch.rows[0], payloads)
 
 
-def _explained_row(line: int, row: Row, payloads: dict[int, int]) -> Explained:
+def _explained_row(line: int, row: Row, payloads: dict[int | None, int]) -> Explained:
     payload = payloads.get(row.event_key)
     if payload is None:
         payloads[row.event_key] = row.payload_hash

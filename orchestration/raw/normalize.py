@@ -14,6 +14,7 @@ from orchestration.raw.contracts import Contracts
 from orchestration.raw.drafting import UNUSUAL, Drafter
 from orchestration.raw.drafts import Draft
 from orchestration.raw.envelope import LineEnvelope, decode_line
+from orchestration.raw.formats.json_values import Plain
 from orchestration.raw.mending import Mender
 from orchestration.raw.ordinals import Ordinals
 from orchestration.raw.plain_rows import PlainRows
@@ -91,7 +92,7 @@ class Normalizer:
         )
 
     @property
-    def plain(self) -> Callable[[bytes], object] | None:
+    def plain(self) -> Plain | None:
         """Return what decodes a plain line, None if the source has words of its own."""
         return decode_line if self._preparation.prepare is None else None
 

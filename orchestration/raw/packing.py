@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from orchestration.raw.clocks import to_micros
 from orchestration.raw.contracts import HOT_COLUMNS
 from orchestration.raw.records import EVENT_COLUMNS, Row
 
-Pack = Callable[[object], bytes]
+Pack = Callable[[Any], bytes]
 
 # In this order a row is given to COPY; the load adds `load_id`, its last column.
 IDENTITY = ("event_key", "payload_hash", "event_id")

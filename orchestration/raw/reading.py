@@ -76,8 +76,8 @@ class RecordReader:
             self.format = "parquet"
             self._records = _rows(stream, self._plain)
             return
-        plain = decompressed(Replayed(start, stream), self.compression)
-        self._open_text(plain, name=name, declared=format)
+        text = decompressed(Replayed(start, stream), self.compression)
+        self._open_text(text, name=name, declared=format)
 
     @property
     def blank_count(self) -> int:
@@ -97,8 +97,8 @@ class RecordReader:
         read = read_again(record.raw, format=self.format)
         return read._replace(line=record.line, offset=record.offset)
 
-    def _open_text(self, plain: Readable, *, name: str, declared: str) -> None:
-        head = _read_up_to(plain, HEAD_SIZE)
+    def _open_text(self, text: Readable, *, name: str, declared: str) -> None:
+        head = _read_up_to(text, HEAD_SIZE)
         is_whole = len(head) < HEAD_SIZE
         mark = len(UTF8_MARK) if head.startswith(UTF8_MARK) else 0
         head = head[mark:]
@@ -111,7 +111,7 @@ class RecordReader:
             self.format = declared
         if self.format == "parquet" and head:
             raise Refused("wrong_format")
-        self._records = self._read_text(Replayed(head, plain), offset=mark)
+        self._records = self._read_text(Replayed(head, text), offset=mark)
 
     def _read_text(self, stream: Readable, *, offset: int) -> Iterator[Record]:
         counts, batch_key = self._counts, self._batch_key
@@ -170,7 +170,7 @@ def read_again(raw: bytes, *, format: str) -> Record:  # noqa: A002
         value, problem = parse_line(raw)
         return Record(1, 0, raw, value, problem)
     record = record_of(raw, line=1, offset=0)
-    if record.value is None or format in {"ndjson", "json"}:
+    if not isinstance(record.value, dict) or format in {"ndjson", "json"}:
         return record
     value = record.value
     if format == "parquet":

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from hashlib import sha256
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -213,7 +214,8 @@ def payload_of(draft: Draft) -> bytes:
     envelope.sent_at = envelope.received_at = envelope.ip = None
     if draft.sent_text == EMPTY:
         # Left out, as each of the two kinds of envelope leaves it out.
-        envelope.properties = NOTHING if type(envelope) is LineEnvelope else None
+        absent: Any = NOTHING if type(envelope) is LineEnvelope else None
+        envelope.properties = absent
     else:
         envelope.properties = Raw(draft.sent_text)
     content = _encode(envelope)

@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
+from typing import cast
 
 import numpy as np
 import psycopg
@@ -229,7 +230,8 @@ def _other_keys(rows: Sequence[Row], probes: Mapping[int, int]) -> Iterator[byte
     """Yield the keys of rows that share theirs, or lack a time, in their order."""
     before, probe = None, 0
     for row in sorted(rows, key=attrgetter("event_key")):
-        key = row.event_key
+        # Every row has an identity by now.
+        key = cast("int", row.event_key)
         probe = probe + 1 if key == before else probes.get(key, 0)
         before = key
         yield pack_key(row, probe)

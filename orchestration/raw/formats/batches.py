@@ -100,7 +100,7 @@ def _shared_fields(values: dict[str, bytes]) -> dict[str, object]:
 
 def _completed(record: Record, shared: dict[str, object]) -> Record:
     """Say in an event what its batch says, so that it can be replayed alone."""
-    if record.value is None:
+    if not isinstance(record.value, dict):
         return record
     value = shared | record.value
     ours, theirs = record.value.get("context"), shared.get("context")
