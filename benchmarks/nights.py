@@ -1,21 +1,28 @@
 """What a night costs as history grows: one more day, nothing new, everything anew.
 
     python -m benchmarks.nights [--days 30 360] [--events 30000]
+    python -m benchmarks.nights --millions 1 4 16
 
-Prints ratios: only they can be compared between machines.
+The first compares a night on a long history with one on a short, both with the same
+news; the second the models from nothing, on so many million events. Prints ratios:
+only they can be compared between machines. What a night costs is the time of its
+statements, as the server says: starting dbt costs the same on any history.
 """
 
 import argparse
+import re
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from orchestration.quality.published_tables import published_tables
 from orchestration.quality.publishing import Terms, publish
+from orchestration.raw.app_snapshot import APP_DATABASE
+from orchestration.raw.app_sources import extract_app_sources
 from orchestration.raw.loading import load_landing
 from orchestration.registry.storing import refresh_registry
 from orchestration.settings import (
@@ -29,31 +36,46 @@ from orchestration.simulation.world import World
 from orchestration.transform.builds import Request
 from orchestration.transform.dbt_run import Project, load_manifest
 from orchestration.transform.run import run_build
-from orchestration.warehouse.connection import connect
+from orchestration.warehouse.connection import connect, sibling_url
 from orchestration.warehouse.server import warehouse
 
 PERSONS = 200_000
-# Records per customer and visit of the simulated marketplace, measured.
-RECORDS_PER_VISIT = 13.6
+# What a pilot of so many persons lands tells how active the others must be.
+PILOT_PERSONS, PILOT_ACTIVITY = 10_000, 0.02
 LAST_DAY = date(2026, 10, 31)
 # After every simulated file has come in.
 NIGHT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SETTINGS_SHOWN = ("server_version", "shared_buffers", "work_mem", "fsync", "jit")
+STAGES = ("load", "build", "publish")
+DURATION = re.compile(rb"LOG:  duration: ([0-9.]+) ms")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a stage: by the clock, and of the server's statements."""
+
+    wall: float
+    statements: float
 
 
 @dataclass(frozen=True)
 class Night:
-    """Seconds of one night, stage by stage."""
+    """One night, stage by stage."""
 
-    load: float
-    build: float
-    publish: float
+    load: Cost
+    build: Cost
+    publish: Cost
     was_built: bool
 
     @property
-    def whole(self) -> float:
+    def wall(self) -> float:
         """Return the seconds of all stages."""
-        return self.load + self.build + self.publish
+        return sum(getattr(self, stage).wall for stage in STAGES)
+
+    @property
+    def statements(self) -> float:
+        """Return the seconds of all statements."""
+        return sum(getattr(self, stage).statements for stage in STAGES)
 
 
 @dataclass(frozen=True)
@@ -62,13 +84,79 @@ class History:
 
     days: int
     events: int
+    new_events: int
     first: Night
     one_more: Night
     nothing: Night
 
 
+class Site:
+    """An installation of its own, with a server that tells how long statements took."""
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        self.settings = settings
+        self.url = url
+        self.log = settings.home / "postgres" / "log" / "server.log"
+
+    def count_events(self) -> int:
+        """Return how many events there are."""
+        with connect(self.url, application_name="daybook bench") as connection:
+            row = connection.execute("select count(*) from raw.events").fetchone()
+        return int(row[0]) if row else 0
+
+    def statement_seconds(self, since: int) -> float:
+        """Return the seconds of the statements logged from an offset on."""
+        with self.log.open("rb") as log:
+            log.seek(since)
+            return sum(map(float, DURATION.findall(log.read()))) / 1000
+
+    def simulate(self, world: World, *, first_day: int = 0) -> None:
+        """Land the files of a world from a day on, and bring the app to its end."""
+        simulate(
+            world,
+            Path(self.settings.landing_url),
+            None,
+            sibling_url(self.url, APP_DATABASE),
+            first_day=first_day,
+        )
+
+    def night(self) -> Night:
+        """Load, build and publish what is new, as a run does without Dagster."""
+        project = Project.of(self.settings)
+        manifest = load_manifest(project)
+        costs = {}
+        with self._cost(costs, "load"):
+            load_landing(self.url, settings=self.settings, now=NIGHT)
+            extract_app_sources(self.url, settings=self.settings)
+        with self._cost(costs, "build"):
+            report = run_build(
+                self.url,
+                project=project,
+                request=Request(run_id="bench", timezone=self.settings.timezone),
+            )
+        if report.failure:
+            raise RuntimeError(report.failure)
+        with (
+            self._cost(costs, "publish"),
+            connect(self.url, application_name="daybook bench") as connection,
+        ):
+            publish(
+                connection,
+                tables=published_tables(manifest),
+                terms=Terms(timezone=self.settings.timezone),
+            )
+        return Night(**costs, was_built=report.build_id is not None)
+
+    @contextmanager
+    def _cost(self, costs: dict[str, Cost], stage: str) -> Iterator[None]:
+        began, since = time.perf_counter(), self.log.stat().st_size
+        yield
+        wall = time.perf_counter() - began
+        costs[stage] = Cost(wall, self.statement_seconds(since))
+
+
 @contextmanager
-def installation(days: int) -> Iterator[tuple[Settings, str]]:
+def installation(title: str) -> Iterator[Site]:
     """Give an installation of its own, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="daybook-nights-") as folder:
         settings = read_settings(
@@ -76,108 +164,110 @@ def installation(days: int) -> Iterator[tuple[Settings, str]]:
         )
         with warehouse(settings) as url:
             export_environment(settings, url)
-            with connect(url, application_name="daybook bench") as connection:
+            print(title)
+            with connect(
+                url, application_name="daybook bench", autocommit=True
+            ) as connection:
+                # Durations and no statements: those would hold values.
+                connection.execute("alter system set log_duration = on")
+                connection.execute("select pg_reload_conf()")
                 refresh_registry(connection, settings.registry_dir)
-                print(f"history of {days} days")
                 for name in SETTINGS_SHOWN:
                     row = connection.execute(
                         "select current_setting(%s)", (name,)
                     ).fetchone()
                     print(f"  {name} = {row[0] if row else None}")
-            yield settings, url
+            yield Site(settings, url)
 
 
-def measure(days: int, *, events_per_day: int) -> History:
-    """Measure the first build of a history, one more day, and a night without news."""
-    activity = events_per_day / PERSONS / RECORDS_PER_VISIT
+def world_of(days: int, *, events: int) -> World:
+    """Return a world whose last day has about so many events, whatever its length."""
     start_on = LAST_DAY - timedelta(days=days)
-    with installation(days) as (settings, url):
-        landing = Path(settings.landing_url)
-        world = World(persons=PERSONS, days=days, start_on=start_on, activity=activity)
-        simulate(world, landing, None)
-        first = night(settings, url)
-        more = World(
-            persons=PERSONS, days=days + 1, start_on=start_on, activity=activity
-        )
-        simulate(more, landing, None, first_day=days)
-        one_more = night(settings, url)
-        nothing = night(settings, url)
-        with connect(url, application_name="daybook bench") as connection:
-            row = connection.execute("select count(*) from raw.events").fetchone()
-    return History(days, row[0] if row else 0, first, one_more, nothing)
-
-
-def night(settings: Settings, url: str) -> Night:
-    """Load, build and publish what is new, as a run does without Dagster around it."""
-    project = Project.of(settings)
-    manifest = load_manifest(project)
-    began = time.perf_counter()
-    load_landing(url, settings=settings, now=NIGHT)
-    loaded = time.perf_counter()
-    report = run_build(
-        url,
-        project=project,
-        request=Request(run_id="bench", timezone=settings.timezone),
+    pilot = World(
+        persons=PILOT_PERSONS, days=days, start_on=start_on, activity=PILOT_ACTIVITY
     )
-    if report.failure:
-        raise RuntimeError(report.failure)
-    built = time.perf_counter()
-    with connect(url, application_name="daybook bench") as connection:
-        publish(
-            connection,
-            tables=published_tables(manifest),
-            terms=Terms(timezone=settings.timezone),
-        )
-    done = time.perf_counter()
-    return Night(
-        loaded - began, built - loaded, done - built, report.build_id is not None
-    )
+    with tempfile.TemporaryDirectory(prefix="daybook-pilot-") as folder:
+        landed = simulate(pilot, Path(folder), None, first_day=days - 1).record_count
+    activity = PILOT_ACTIVITY * (events / PERSONS) / (landed / PILOT_PERSONS)
+    return World(persons=PERSONS, days=days, start_on=start_on, activity=activity)
 
 
-def report_on(histories: list[History]) -> None:
+def measure_nights(days: int, *, events: int) -> History:
+    """Measure the first build of a history, one more day, and a night without news."""
+    # One world with a day more: the day that comes is the same to both calls.
+    world = world_of(days + 1, events=events)
+    before = replace(world, days=days)
+    with installation(f"history of {days} days") as site:
+        site.simulate(before)
+        first = site.night()
+        count = site.count_events()
+        site.simulate(world, first_day=days)
+        one_more = site.night()
+        nothing = site.night()
+        new = site.count_events() - count
+    return History(days, count, new, first, one_more, nothing)
+
+
+def measure_models(millions: int, *, events: int) -> tuple[int, Night]:
+    """Measure all models from nothing over so many million events."""
+    days = max(1, round(millions * 1_000_000 / events))
+    with installation(f"{millions} M events in {days} days") as site:
+        site.simulate(world_of(days, events=events))
+        night = site.night()
+        return site.count_events(), night
+
+
+def report_nights(histories: list[History]) -> None:
     """Print what was measured, and the ratios."""
-    short, long = histories[0], histories[-1]
     for each in histories:
-        for name, spent in (
-            ("first", each.first),
-            ("one more day", each.one_more),
-            ("nothing new", each.nothing),
-        ):
-            print(
-                f"{each.days:>4} days, {name:<13} {spent.whole:8.2f} s  (load "
-                f"{spent.load:.2f}, build {spent.build:.2f}, "
-                f"publish {spent.publish:.2f})"
+        print(f"{each.days} days, {each.events:,} events, {each.new_events:,} new")
+        for name in ("first", "one_more", "nothing"):
+            spent: Night = getattr(each, name)
+            stages = ", ".join(
+                f"{stage} {getattr(spent, stage).statements:.2f}" for stage in STAGES
             )
-        share = each.nothing.whole / each.one_more.whole
-        print(f"{each.days:>4} days, nothing new / one more day: {share:.2f} (≤ 0.30)")
+            print(
+                f"  {name:<9} {spent.wall:8.2f} s, "
+                f"statements {spent.statements:8.2f} s ({stages})"
+            )
+        share = each.nothing.wall / each.one_more.wall
+        print(f"  nothing new / one more day: {share:.2f} (≤ 0.30)")
         if each.nothing.was_built:
-            print("dbt was started on a night without news")
+            print("  dbt was started on a night without news")
+    short, long = histories[0], histories[-1]
     if short is not long:
-        grown = long.one_more.whole / short.one_more.whole
+        grown = long.one_more.statements / short.one_more.statements
         print(
             f"one more day on {long.days} / on {short.days} days: {grown:.2f} (≤ 1.3)"
         )
-        per_event = (long.first.build / long.events) / (
-            short.first.build / short.events
-        )
+
+
+def report_models(measured: list[tuple[int, Night]]) -> None:
+    """Print the time per event of each size, and how it grows."""
+    for count, night in measured:
         print(
-            f"all models from nothing, time per event, {long.events:,} / "
-            f"{short.events:,} events: {per_event:.2f} (≤ 1)"
+            f"{count:>12,} events: models {night.build.wall:8.1f} s, "
+            f"{1e6 * night.build.wall / count:6.1f} µs per event"
         )
+    (few, short), (many, long) = measured[0], measured[-1]
+    if few != many:
+        grown = (long.build.wall / many) / (short.build.wall / few)
+        print(f"time per event, {many:,} / {few:,} events: {grown:.2f} (≤ 1)")
 
 
 def main() -> None:
     """Measure every length of history, shortest first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, nargs="+", default=[30, 360])
-    parser.add_argument("--events", type=int, default=30_000)
-    arguments = parser.parse_args()
-    report_on(
-        [
-            measure(days, events_per_day=arguments.events)
-            for days in sorted(arguments.days)
-        ]
-    )
+    parser.add_argument("--events", type=int, default=30_000, help="on a day")
+    parser.add_argument("--millions", type=int, nargs="+", default=[])
+    given = parser.parse_args()
+    if given.millions:
+        sizes = sorted(given.millions)
+        report_models([measure_models(size, events=given.events) for size in sizes])
+    else:
+        lengths = sorted(given.days)
+        report_nights([measure_nights(days, events=given.events) for days in lengths])
 
 
 if __name__ == "__main__":

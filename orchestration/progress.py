@@ -22,6 +22,7 @@ STEPS = {
     "dbt_models": "build and test the models",
     "ops__builds_metrics_match_raw_events": "check metrics against raw events",
     "ops__builds_sessions_hold_every_interactive_event": "check sessions of the events",
+    "ops__builds_sessions_count_their_views": "check views of the sessions",
     "experiments__experiment_results": "compare experiments",
     "segments": "decide who belongs to segments",
     "published__status": "publish",

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.health.runs import life_line
+from orchestration.raw.memory import few_collections
 from orchestration.resources import Warehouse
 
 POLL_SECONDS = 0.3
@@ -54,6 +55,7 @@ class RunReport:
     seconds: float = 0.0
 
 
+@few_collections()
 def run_job(name: str, *, url: str, progress: Progress | None = None) -> RunReport:
     """Run a job of the code location; the UI shows it like any other run.
 

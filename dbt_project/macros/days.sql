@@ -48,7 +48,7 @@
     cross join generate_series(-{{ before }}, {{ after }}) as around (day_count)
     where
         changed.build_id = {{ build_id() }}
-        and changed.model in ('{{ parents | join("', '") }}')
+        and changed.model in ('*', '{{ parents | join("', '") }}')
 {%- endmacro %}
 
 {# Units whose rows any of the parents changed in this build; every unit outside of builds.
@@ -74,7 +74,7 @@
             select from ops.changed as changed
             where
                 changed.build_id = {{ build_id() }}
-                and changed.model in ('{{ parents | join("', '") }}')
+                and changed.model in ('*', '{{ parents | join("', '") }}')
                 and changed.day between {{ first_day }} and {{ last_day }}
         )
     {%- else -%}

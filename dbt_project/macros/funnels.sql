@@ -9,7 +9,7 @@
 {%- endmacro %}
 
 {# The events and facts that are part of a funnel, each with what it is to each. #}
-{% macro rows_of_funnels(days, masks, subjects) -%}
+{% macro rows_of_funnels(days, masks, subjects, fact_days=none) -%}
     with
 
     events as (
@@ -25,12 +25,18 @@
 
     happened as (
 
-        select * from events
+        select
+            false as is_fact,
+            events.*
+        from events
         union all
-        select * from {{ ref('int_facts_dated') }}
+        select
+            true as is_fact,
+            facts.*
+        from {{ ref('int_facts_dated') }} as facts
         where
             user_id is not null
-            and {{ days }}
+            and {{ fact_days or days }}
 
     ),
 
@@ -44,6 +50,7 @@
     )
 
     select
+        is_fact,
         occurred_on,
         occurred_at,
         source,

@@ -132,7 +132,7 @@
         from ops.changed
         where
             build_id = {{ build_id() }}
-            and model in ('{{ parents | join("', '") }}')
+            and model in ('*', '{{ parents | join("', '") }}')
     ) as months
     order by 1
 {%- endmacro %}

@@ -31,3 +31,15 @@
     )
     {%- endfor %}
 {%- endmacro %}
+
+{# The days since the first experiment began: no row before counts in any. #}
+{% macro since_first_experiment(column) -%}
+    {%- set found = registry_rows(
+        "select " ~ reporting_day('min(starts_at)') ~ "::text from registry.experiments"
+    ) -%}
+    {%- if execute and found[0][0] -%}
+        {{ column }} >= {{ day_literals([found[0][0]])[0] }}
+    {%- else -%}
+        false
+    {%- endif -%}
+{%- endmacro %}

@@ -8,10 +8,12 @@
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | list -%}
     analyze {{ fresh }};
 
+    {{ record_touched_units(target) }}
+
     with removed as (
         delete from {{ target }} as old_rows
         where
-            {{ replaced_scope() }}
+            ({{ replaced_scope('old_rows') }})
             and not exists ({{ same_row(fresh, 'old_rows', columns) }})
         returning {{ recorded_columns() }}{{ replaced_keys() }}
     ){{ record_units('removed') }}
@@ -23,7 +25,14 @@
         insert into {{ target }} ({{ columns | join(', ') }})
         select {{ columns | join(', ') }}
         from {{ fresh }} as new_rows
-        where not exists ({{ same_row(target, 'new_rows', columns) }})
+        where
+            not exists (
+                {{ same_row(target, 'new_rows', columns) }}
+                {%- if config.require('meta')['rebuild'] in ['days', 'extents'] %}
+                -- Said again, or the days of this build would be looked for in all.
+                and ({{ replaced_scope('same_rows') }})
+                {%- endif %}
+            )
         returning {{ recorded_columns() }}
     ){{ record_units('added') }}
 
@@ -61,23 +70,30 @@
 {%- endmacro %}
 
 {# The rows of the model that this build may replace, by `meta.rebuild`. #}
-{% macro replaced_scope() -%}
+{% macro replaced_scope(rows) -%}
     {%- set meta = config.require('meta') -%}
     {%- if build_id() == 0 -%}
         true
     {%- elif meta['rebuild'] == 'extents' -%}
-        exists (
+        {{ claimed_days(rows ~ '.' ~ day_column()) }}
+        and exists (
             select from ops.build_extents as extents
             where
                 extents.build_id = {{ build_id() }}
-                and extents.device_id = old_rows.device_id
-                and old_rows.started_at between extents.from_at and extents.to_at
+                and extents.device_id = {{ rows }}.device_id
+                and {{ rows }}.started_at between extents.from_at and extents.to_at
         )
     {%- elif meta['rebuild'] == 'days' -%}
-        {{ changed_days(
-            meta.get('scope', day_column()), meta['parents'], before=meta.get('spread', 0),
+        {#- Rows of one day may come from different parents, each with days of its own. -#}
+        {%- set scope = rows ~ '.' ~ meta.get('scope', day_column()) -%}
+        {%- set whole = {'rows': 'true', 'parents': meta['parents']} -%}
+        {%- for part in meta.get('parts', [whole]) %}
+        ({{ part['rows'] }} and {{ changed_days(
+            scope, part['parents'], before=meta.get('spread', 0),
             after=meta.get('spread_after', 0)
-        ) }}
+        ) }})
+        {{- ' or' if not loop.last }}
+        {%- endfor %}
     {%- elif meta['rebuild'] == 'attempts' -%}
         {{ replaced_attempts() }}
     {%- elif meta['rebuild'] == 'keys' -%}
@@ -100,6 +116,21 @@
 {% macro recorded_columns() -%}
     {%- set unit = config.require('meta').get('unit') -%}
     {{ day_column() }} as day{{ ', ' ~ unit ~ ' as unit_key' if unit }}
+{%- endmacro %}
+
+{# On days touched by hand, every unit counts as changed. #}
+{% macro record_touched_units(target) -%}
+    {%- set unit = config.require('meta').get('unit') -%}
+    {%- if build_id() > 0 and unit -%}
+        insert into ops.changed_units (build_id, model, unit_key)
+        select distinct
+            {{ build_id() }},
+            '{{ this.name }}',
+            {{ unit }}
+        from {{ target }}
+        where {{ changed_days(day_column(), []) }}
+        on conflict do nothing;
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro record_units(rows) -%}

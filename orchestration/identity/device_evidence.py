@@ -139,7 +139,7 @@ _NO_ANONYMOUS_DAYS = """
             {is_full}
             or occurred_on in (
                 select day from ops.changed
-                where build_id = {build_id} and model = 'raw.events'
+                where build_id = {build_id} and model in ('raw.events', '*')
             )
         )
 """

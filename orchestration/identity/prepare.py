@@ -26,7 +26,7 @@ from orchestration.identity.components import Resolved, replace_persons
 from orchestration.identity.device_evidence import replace_device_evidence
 from orchestration.identity.owners import replace_owners
 from orchestration.identity.rules import read_rules, store_rules
-from orchestration.identity.sightings import replace_edges
+from orchestration.identity.sightings import DaysSeen, replace_edges
 
 _TEMPORARY = (
     "stale_devices",
@@ -84,8 +84,8 @@ def prepare_identity(
         rules=rules,
         timezone=timezone,
     )
-    changed_days = None if is_full else _changed_days(connection, build_id)
-    replace_edges(connection, days=changed_days, rules=rules, timezone=timezone)
+    seen = None if is_full else _days_seen(connection, build_id)
+    replace_edges(connection, days=seen, rules=rules, timezone=timezone)
     resolved = replace_persons(connection, rules=rules, is_full=is_full)
     run = Run(build_id, rules=rules, timezone=timezone, is_full=is_full)
     prepared = _follow(connection, run, resolved, evidence_count=evidence_count)
@@ -134,14 +134,18 @@ def _follow(
     return prepared
 
 
-def _changed_days(connection: psycopg.Connection, build_id: int) -> list[date]:
+def _days_seen(connection: psycopg.Connection, build_id: int) -> DaysSeen:
     """Return the days whose rows changed in raw, without those of extents alone."""
     rows = connection.execute(
         """
-        select day from ops.changed
-        where build_id = %s and model = 'raw.events'
+        select day, model <> 'raw.app', model <> 'raw.events'
+        from ops.changed
+        where build_id = %s and model in ('raw.events', 'raw.app', '*')
         order by day
         """,
         (build_id,),
+    ).fetchall()
+    return DaysSeen(
+        events=tuple(dict.fromkeys(day for day, has_events, _ in rows if has_events)),
+        accounts=tuple(dict.fromkeys(day for day, _, has_app in rows if has_app)),
     )
-    return [day for (day,) in rows]

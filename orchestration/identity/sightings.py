@@ -5,6 +5,7 @@ are made of them, pair by pair. What a purge takes out of raw stays known here.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
 from typing import LiteralString
@@ -21,16 +22,25 @@ from orchestration.identity.device_evidence import (
 )
 from orchestration.identity.resolution import PERSON_TYPES
 from orchestration.identity.rules import Rules
+from orchestration.transform.extents import day_literals
 
 APP_EVIDENCE = "app.persons"
 # In the order of the types that may name a person.
 _PAIRS = tuple(combinations(PERSON_TYPES, 2))
 
 
+@dataclass(frozen=True)
+class DaysSeen:
+    """Days whose events changed, and days of registration whose accounts did."""
+
+    events: tuple[date, ...]
+    accounts: tuple[date, ...]
+
+
 def replace_edges(
     connection: psycopg.Connection,
     *,
-    days: Sequence[date] | None,
+    days: DaysSeen | None,
     rules: Rules,
     timezone: str,
 ) -> int:
@@ -41,16 +51,16 @@ def replace_edges(
 
     Parameters
     ----------
-    days : sequence of date or None
+    days : DaysSeen or None
         The days whose rows of raw changed; None is all of them.
     """
     parts = {
-        "day_filter": day_filter(days),
+        "day_filter": day_filter(days.events if days else None),
         "has_properties": HAS_PROPERTIES,
         "is_counted": IS_COUNTED,
         "app": sql.Literal(APP_EVIDENCE),
         "timezone": sql.Literal(timezone),
-        "registered": _registered(days, timezone),
+        "registered": _registered(days.accounts if days else None, timezone),
         "pairs": _pairs(),
         "replaced": _replaced(days, rules),
         "priority": rules.priority(sql.SQL("sightings.source")),
@@ -105,15 +115,20 @@ def _registered(days: Sequence[date] | None, timezone: str) -> sql.Composable:
     return sql.SQL("({})").format(sql.SQL(" or ").join(instants or [sql.SQL("false")]))
 
 
-def _replaced(days: Sequence[date] | None, rules: Rules) -> sql.Composable:
+def _replaced(days: DaysSeen | None, rules: Rules) -> sql.Composable:
     """Return a condition over known sightings: those that are told anew."""
     told = sql.SQL("(known.source = {} or known.occurred_on not in ({}))").format(
         sql.Literal(APP_EVIDENCE), sql.SQL(FROZEN_DAYS)
     )
     if days is not None:
-        literals = [sql.Literal(day) for day in days] or [sql.SQL("null::date")]
-        return sql.SQL("known.occurred_on in ({}) and {}").format(
-            sql.SQL(", ").join(literals), told
+        return sql.SQL(
+            "(known.source = {app} and known.occurred_on in ({accounts})"
+            " or known.source <> {app} and known.occurred_on in ({events}) and {told})"
+        ).format(
+            app=sql.Literal(APP_EVIDENCE),
+            accounts=day_literals(days.accounts),
+            events=day_literals(days.events),
+            told=told,
         )
     blocked = [
         sql.SQL("known.{}_type = {} and {}").format(

@@ -7,21 +7,29 @@ last build only: what did not change was checked when it did.
 from typing import LiteralString
 
 import dagster as dg
-from psycopg import sql
 
 from orchestration.privacy.places import read_places, unclassified_columns
 from orchestration.privacy.receipts import broken_receipts
 from orchestration.quality.expectations import validate_events, validate_metrics
+from orchestration.quality.recounts import (
+    MISCOUNTED,
+    OUTSIDE,
+    RECOUNT,
+    find_wrong_days,
+)
 from orchestration.quality.verdicts import built_days, record_verdict
 from orchestration.resources import Warehouse
 from orchestration.transform.assets import MANIFEST
-from orchestration.transform.extents import day_literals
 from orchestration.transform.fence import current_build
 
 MOST_DAYS_SHOWN = 20
 
 # Only a build that all of these hold for is published.
-GATES = ("metrics_match_raw_events", "sessions_hold_every_interactive_event")
+GATES = (
+    "metrics_match_raw_events",
+    "sessions_hold_every_interactive_event",
+    "sessions_count_their_views",
+)
 
 
 @dg.asset_check(asset=["raw", "landing_files"], blocking=True)
@@ -48,6 +56,12 @@ def metrics_match_raw_events(warehouse: Warehouse) -> dg.AssetCheckResult:
 def sessions_hold_every_interactive_event(warehouse: Warehouse) -> dg.AssetCheckResult:
     """No interactive event of a rebuilt day lies outside the sessions of its device."""
     return _judge(warehouse, "sessions_hold_every_interactive_event", OUTSIDE)
+
+
+@dg.asset_check(asset=["ops", "builds"], blocking=True)
+def sessions_count_their_views(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Every session of a rebuilt day counts the page views of its device meanwhile."""
+    return _judge(warehouse, "sessions_count_their_views", MISCOUNTED)
 
 
 @dg.asset_check(asset=["published", "closed_days"], blocking=True)
@@ -102,8 +116,8 @@ def _judge(
     with warehouse.connection("daybook check") as connection:
         build_id = current_build(connection)
         days = built_days(connection, build_id=build_id)
-        query = sql.SQL(wrong_days).format(days=day_literals(days))
-        wrong = [day.isoformat() for (day,) in connection.execute(query)]
+        found = find_wrong_days(connection, wrong_days, days=days)
+        wrong = [day.isoformat() for day in found]
         if build_id is not None:
             record_verdict(connection, build_id=build_id, check=name, passed=not wrong)
     return dg.AssetCheckResult(
@@ -116,59 +130,3 @@ def _judge(
             "wrong_days": wrong[:MOST_DAYS_SHOWN],
         },
     )
-
-
-# Straight from raw, by count and without the models in between.
-RECOUNT = """
-    with recounted as (
-        select
-            occurred_on as day,
-            count(*) filter (
-                where
-                not (is_bot or is_internal or is_test)
-                and (user_id is null or user_id not in (
-                    select accounts.user_id from identity.excluded_accounts as accounts
-                ))
-            ) as event_count
-        from raw.events
-        where occurred_on in ({days})
-        group by occurred_on
-    ),
-
-    modelled as (
-        select
-            day,
-            numerator as event_count
-        from marts.metrics_daily
-        where
-            metric_id = 'events'
-            and dimension = 'all'
-            and day in ({days})
-    )
-
-    select day
-    from recounted full join modelled using (day)
-    where coalesce(recounted.event_count, 0) <> coalesce(modelled.event_count, 0)
-    order by day
-"""
-
-OUTSIDE = """
-    select distinct event.occurred_on
-    from raw.events as event
-    where
-        event.occurred_on in ({days})
-        and event.is_interactive
-        and event.device_id is not null
-        and not (event.is_bot or event.is_internal or event.is_test)
-        and not exists (
-            select from identity.excluded_accounts as accounts
-            where accounts.user_id = event.user_id
-        )
-        and not exists (
-            select from marts.sessions as session
-            where
-                session.device_id = event.device_id
-                and event.occurred_at between session.started_at and session.ended_at
-        )
-    order by event.occurred_on
-"""

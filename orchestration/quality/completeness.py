@@ -80,6 +80,15 @@ def last_whole_day(through: datetime | None, *, timezone: str) -> date | None:
     return through.astimezone(ZoneInfo(timezone)).date() - timedelta(days=1)
 
 
+def is_current(connection: psycopg.Connection) -> bool:
+    """Tell whether readers see a publication, and nothing holds the next one back."""
+    row = connection.execute(
+        "select from published.status "
+        "where state = 'current' and publication_id is not null"
+    ).fetchone()
+    return row is not None
+
+
 def move_status(
     connection: psycopg.Connection, *, build_id: int, target: Completeness
 ) -> bool:

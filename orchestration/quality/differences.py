@@ -16,6 +16,7 @@ from orchestration.quality.published_tables import (
     names,
 )
 from orchestration.raw.retention import FROZEN
+from orchestration.transform.extents import day_literals
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,11 @@ def find_stale_days(
     connection.execute("drop table if exists stale_days")
     in_scope = sql.SQL("true")
     if not scope.is_whole:
-        in_scope = sql.SQL(
-            "{day} in (select changed.day from ops.changed as changed "
-            "where changed.model = {model} and changed.build_id > {after_build} "
-            "and changed.build_id <= {up_to_build})"
-        ).format(
-            day=_day(table),
-            model=sql.Literal(table.made_name),
-            after_build=sql.Literal(scope.after_build),
-            up_to_build=sql.Literal(scope.up_to_build),
-        )
+        # Literals, or a few days of many would be looked for in all rows.
+        days = _changed_days(connection, table, scope=scope)
+        if not days:
+            return []
+        in_scope = sql.SQL("{} in ({})").format(_day(table), day_literals(days))
     connection.execute(
         sql.SQL(_STALE_DAYS).format(
             data=table.data,
@@ -92,29 +88,31 @@ def find_stale_days(
     return days
 
 
-def replace_stale_days(
-    connection: psycopg.Connection, table: PublishedTable, *, columns: Sequence[str]
+def replace_days(
+    connection: psycopg.Connection,
+    table: PublishedTable,
+    *,
+    days: Sequence[date],
+    columns: Sequence[str],
 ) -> Change:
-    """Replace the rows of the days in `stale_days`."""
+    """Replace the rows of the days."""
     parts = {
         "data": table.data,
         "mart": table.mart,
         "day": _day(table),
+        "days": day_literals(days),
         "names": names(columns),
     }
     removed = connection.execute(
-        sql.SQL(
-            "delete from {data} where {day} in (select stale_days.day from stale_days)"
-        ).format(**parts)
+        sql.SQL("delete from {data} where {day} in ({days})").format(**parts)
     )
     added = connection.execute(
         sql.SQL(
             "insert into {data} ({names}) select {names} from {mart} "
-            "where {day} in (select stale_days.day from stale_days)"
+            "where {day} in ({days})"
         ).format(**parts)
     )
-    days = connection.execute("select day from stale_days order by day").fetchall()
-    return Change(removed.rowcount, added.rowcount, tuple(day for (day,) in days))
+    return Change(removed.rowcount, added.rowcount, tuple(days))
 
 
 def replace_keys(
@@ -147,6 +145,21 @@ def replace_keys(
         ).format(**parts)
     )
     return Change(removed.rowcount, added.rowcount)
+
+
+def _changed_days(
+    connection: psycopg.Connection, table: PublishedTable, *, scope: Scope
+) -> list[date]:
+    rows = connection.execute(
+        """
+        select distinct day
+        from ops.changed
+        where model in ('*', %s) and build_id > %s and build_id <= %s
+        order by day
+        """,
+        (table.made_name, scope.after_build, scope.up_to_build),
+    )
+    return [day for (day,) in rows]
 
 
 def _is_not_frozen(table: PublishedTable) -> sql.Composable:

@@ -7,6 +7,7 @@ from psycopg import sql
 
 from orchestration.quality.differences import Scope
 from orchestration.quality.published_tables import PublishedTable, names
+from orchestration.transform.extents import day_literals
 
 
 def count_moved_rows(
@@ -21,7 +22,12 @@ def count_moved_rows(
     Called before the rows are replaced. On a day that has news besides, only rows of
     persons who are called something else are certain to be identity's doing.
     """
+    given = {"after": scope.after_build, "up_to": scope.up_to_build}
+    found = connection.execute(_DAYS, given).fetchall()
+    # Literals, or a few days of many would be looked for in all rows.
     statement = sql.SQL(_MOVED).format(
+        days=day_literals(day for day, _ in found),
+        quiet_days=day_literals(day for day, has_news in found if not has_news),
         names=names(columns),
         key=names(table.key, "differing"),
         data=table.data,
@@ -29,36 +35,39 @@ def count_moved_rows(
         day=sql.Identifier(table.day or ""),
         is_renamed=sql.SQL(_IS_RENAMED if "person_id" in columns else "false"),
     )
-    given = {"after": scope.after_build, "up_to": scope.up_to_build}
-    row = connection.execute(statement, given).fetchone()
+    row = connection.execute(statement, given).fetchone() if found else None
     count = int(row[0]) if row else 0
     connection.execute(_NOTE, {**given, "count": count})
     return count
 
 
-_MOVED = """
-    with days as (
-        select
-            changed.day,
-            bool_or(changed.model = 'raw.events') as has_news
-        from ops.changed as changed
-        inner join stale_days using (day)
-        where
-            changed.build_id > %(after)s
-            and changed.build_id <= %(up_to)s
-            and changed.model in ('raw.events', 'identity.device_owners')
-        group by changed.day
-        having bool_or(changed.model = 'identity.device_owners')
-    ),
+_DAYS = """
+    select
+        changed.day,
+        bool_or(changed.model <> 'identity.device_owners') as has_news
+    from ops.changed as changed
+    inner join stale_days using (day)
+    where
+        changed.build_id > %(after)s
+        and changed.build_id <= %(up_to)s
+        and (
+            starts_with(changed.model, 'raw.')
+            or changed.model in ('identity.device_owners', '*')
+        )
+    group by changed.day
+    having bool_or(changed.model = 'identity.device_owners')
+    order by changed.day
+"""
 
-    seen as (
+_MOVED = """
+    with seen as (
         select {names} from {data}
-        where {day} in (select days.day from days)
+        where {day} in ({days})
     ),
 
     made as (
         select {names} from {mart}
-        where {day} in (select days.day from days)
+        where {day} in ({days})
     ),
 
     differing as (
@@ -69,8 +78,7 @@ _MOVED = """
 
     select count(distinct ({key}))
     from differing
-    inner join days on differing.{day} = days.day
-    where not days.has_news or {is_renamed}
+    where differing.{day} in ({quiet_days}) or {is_renamed}
 """
 
 _IS_RENAMED = """

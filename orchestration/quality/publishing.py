@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from orchestration.quality.completeness import (
     Completeness,
+    is_current,
     last_whole_day,
     move_status,
     source_watermarks,
@@ -24,8 +25,8 @@ from orchestration.quality.differences import (
     Change,
     Scope,
     find_stale_days,
+    replace_days,
     replace_keys,
-    replace_stale_days,
 )
 from orchestration.quality.identity_impact import count_moved_rows
 from orchestration.quality.published_tables import (
@@ -72,7 +73,10 @@ class Publication:
     Attributes
     ----------
     publication_id : int or None
-        None if readers see exactly what they saw before.
+        None if readers see the very rows that they saw before.
+    is_moved : bool
+        Whether the status says something else of the rows: how complete they are, or
+        which days are closed.
     reason : str or None
         Why it was held back.
     """
@@ -82,6 +86,7 @@ class Publication:
     reason: str | None = None
     changes: dict[str, Change] = field(default_factory=dict)
     restated_day_count: int = 0
+    is_moved: bool = False
     data_complete_through: datetime | None = None
 
     @property
@@ -97,7 +102,8 @@ class Publication:
         if self.is_held:
             return f"held back: {self.reason}"
         if self.publication_id is None:
-            return "nothing to publish"
+            moved = f", complete through {self.data_complete_through}"
+            return f"nothing to publish{moved if self.is_moved else ''}"
         added = sum(change.added_count for change in self.changes.values())
         removed = sum(change.removed_count for change in self.changes.values())
         return (
@@ -242,18 +248,23 @@ def _publish(
         for table in tables
     }
     changes = {name: change for name, (change, _) in outcomes.items()}
-    through, moved = _move_status(connection, tables=tables, terms=terms, run=run)
-    if not moved and all(change.is_empty for change in changes.values()):
+    was_current = is_current(connection)
+    through, is_moved = _move_status(connection, tables=tables, terms=terms, run=run)
+    # Time that passes makes no new version of the data, and so no new report.
+    if was_current and all(change.is_empty for change in changes.values()):
         connection.execute(
             "delete from ops.publications where publication_id = %s", (publication_id,)
         )
         _stamp(connection)
-        return Publication(None, changes=changes, data_complete_through=through)
+        return Publication(
+            None, changes=changes, is_moved=is_moved, data_complete_through=through
+        )
     _close(connection, publication_id, changes=changes, through=through)
     return Publication(
         publication_id,
         changes=changes,
         restated_day_count=sum(days for _, days in outcomes.values()),
+        is_moved=is_moved,
         data_complete_through=through,
     )
 
@@ -295,7 +306,10 @@ def _publish_table(
         return replace_keys(connection, table, columns=columns), 0
     scope = replace(scope, is_whole=scope.is_whole or is_new)
     restated = 0
-    if find_stale_days(connection, table, scope=scope, columns=columns) and not is_new:
+    days = find_stale_days(connection, table, scope=scope, columns=columns)
+    if not days:
+        return Change(0, 0), 0
+    if not is_new:
         added = run.extended.get(table.name, [])
         restated = record_restatements(
             connection,
@@ -304,7 +318,7 @@ def _publish_table(
             columns=[name for name in columns if name not in added],
         )
         count_moved_rows(connection, table, scope=scope, columns=columns)
-    return replace_stale_days(connection, table, columns=columns), restated
+    return replace_days(connection, table, days=days, columns=columns), restated
 
 
 def _since_last(

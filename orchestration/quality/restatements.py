@@ -6,6 +6,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.quality.published_tables import PublishedTable
+from orchestration.transform.extents import day_literals
 
 
 def record_restatements(
@@ -30,6 +31,11 @@ def record_restatements(
     int
         How many days were restated.
     """
+    is_final = table.is_final_on(sql.Identifier("stale_days", "day"))
+    final_days = connection.execute(sql.SQL(_FINAL_DAYS).format(is_final=is_final))
+    days = [day for (day,) in final_days]
+    if not days:
+        return 0
     values = [name for name in columns if name not in table.key]
     pairs = [
         sql.SQL("{name}, count(*) filter (where {differs})").format(
@@ -46,7 +52,7 @@ def record_restatements(
             mart=table.mart,
             day=sql.Identifier(table.day or ""),
             name=sql.Literal(table.name),
-            is_final=table.is_final_on(sql.Identifier("stale_days", "day")),
+            days=day_literals(days),
             key=sql.SQL(", ").join([sql.Identifier(name) for name in table.key]),
             pairs=sql.SQL(", ").join(pairs),
             publication_id=sql.Literal(publication_id),
@@ -54,6 +60,14 @@ def record_restatements(
     )
     return recorded.rowcount
 
+
+_FINAL_DAYS = """
+    select stale_days.day
+    from stale_days
+    cross join published.status as status
+    where {is_final}
+    order by stale_days.day
+"""
 
 # A key with a null joins nothing and counts as removed and added.
 _RECORD = """
@@ -63,22 +77,21 @@ _RECORD = """
         added_count, removed_count, value_differences, reason
     )
     with final_days as (
-        select stale_days.*
+        select *
         from stale_days
-        cross join published.status as status
-        where {is_final}
+        where day in ({days})
     ),
 
     seen as (
         select true as is_there, {day} as stale_day, listed.*
         from {data} as listed
-        where {day} in (select final_days.day from final_days)
+        where {day} in ({days})
     ),
 
     made as (
         select true as is_there, {day} as stale_day, listed.*
         from {mart} as listed
-        where {day} in (select final_days.day from final_days)
+        where {day} in ({days})
     ),
 
     compared as (

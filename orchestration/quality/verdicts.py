@@ -14,8 +14,8 @@ def built_days(connection: psycopg.Connection, *, build_id: int | None) -> list[
     """Return the days whose raw events changed in a build."""
     rows = connection.execute(
         """
-        select day from ops.changed
-        where model = 'raw.events' and build_id = %s
+        select distinct day from ops.changed
+        where model in ('raw.events', '*') and build_id = %s
         order by day
         """,
         (build_id,),

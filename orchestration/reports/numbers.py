@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import psycopg
 
@@ -88,11 +89,23 @@ def read_overview(
         day=day,
         timezone=version.timezone,
         close_state=state[0] if state else "no data",
-        data_complete_through=version.data_complete_through,
+        data_complete_through=_known_through(day, version),
         data_version=version.publication_id,
         metrics=cards,
         top_pages=_top_pages(connection, day),
     )
+
+
+def _known_through(day: date, version: DataVersion) -> datetime | None:
+    """Return how complete the day is: what comes after it is no news of it.
+
+    The same version of the data must give the same page, and time passes in between.
+    """
+    if version.data_complete_through is None:
+        return None
+    next_day = datetime.combine(day + timedelta(days=1), time())
+    ends_at = next_day.replace(tzinfo=ZoneInfo(version.timezone)).astimezone(UTC)
+    return min(version.data_complete_through, ends_at)
 
 
 def _metric(

@@ -96,7 +96,14 @@ _CLAIM = (
     """,
     """
     insert into ops.changed (build_id, model, day)
-    select distinct %(build_id)s::bigint, 'raw.events', touched.occurred_on
+    select distinct
+        %(build_id)s::bigint,
+        case
+            when touched.event_name in ('*', 'account') then '*'
+            when starts_with(touched.event_name, 'app:') then 'raw.app'
+            else 'raw.events'
+        end,
+        touched.occurred_on
     from ops.touched_days as touched
     inner join ops.claimed_days as claimed using (touched_id)
     where claimed.build_id = %(build_id)s

@@ -33,6 +33,7 @@ _SETTINGS = (
 _META = (
     "rebuild",
     "parents",
+    "parts",
     "spread",
     "day",
     "purpose",

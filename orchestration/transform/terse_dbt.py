@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orchestration.raw.memory import few_collections
+
 _SCRIPT = """\
 #!{python}
 import sys
@@ -37,10 +39,11 @@ def make_terse() -> None:
 
 def main() -> Any:
     """Run the `dbt` command, tersely."""
-    from dbt.cli.main import cli  # noqa: PLC0415
+    with few_collections():
+        from dbt.cli.main import cli  # noqa: PLC0415
 
-    make_terse()
-    return cli()
+        make_terse()
+        return cli()
 
 
 def write_executable(folder: Path, *, root: Path) -> Path:

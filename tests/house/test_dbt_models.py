@@ -20,7 +20,7 @@ READS = {
 }
 PII = {"none", "pseudonym", "possible"}
 REBUILDS = {"full", "days", "extents", "keys", "ranges", "attempts"}
-PREPARED = {"raw.events", "identity.device_owners"}
+PREPARED = {"raw.events", "raw.app", "identity.device_owners"}
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +163,7 @@ def test_models_that_read_events_or_their_kin_are_incremental(manifest):
         "int_units_matched",
         "retention_units",
         "sessions",
+        "int_person_events_counted",
         "person_days",
         "int_funnel_rows",
         "int_funnel_persons",

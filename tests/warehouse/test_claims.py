@@ -97,10 +97,31 @@ def test_a_build_inherits_what_failed_builds_changed(database, connection):
     )
     connection.commit()
     finish_build(failed, failure="a child (error)")
+    inherited = "select day from ops.changed where build_id = %s and model = 'sessions'"
     build = run(database)
-    assert date(2026, 1, 7) in build.days
+    rows = connection.execute(inherited, (build.build_id,)).fetchall()
+    assert rows == [(date(2026, 1, 7),)]
+    connection.commit()
     load(connection, [Event("b", at())])
-    assert date(2026, 1, 7) not in run(database).days
+    build = run(database)
+    assert connection.execute(inherited, (build.build_id,)).fetchall() == []
+
+
+def test_a_change_of_the_app_has_no_event_read_again(database, connection):
+    load(connection, [Event("a", at()), Event("b", at(days=1))])
+    run(database)
+    with connection.transaction():
+        connection.execute(
+            "insert into ops.touched_days (load_id, occurred_on, event_name, row_count)"
+            " select max(load_id), %s, 'app:bookings', 1 from ops.loads",
+            (START.date(),),
+        )
+    build = run(database)
+    assert build.days == ()
+    rows = connection.execute(
+        "select model, day from ops.changed where build_id = %s", (build.build_id,)
+    ).fetchall()
+    assert rows == [("raw.app", START.date())]
 
 
 def test_touching_days_by_hand_has_them_built_again(database, connection):

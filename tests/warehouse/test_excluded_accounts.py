@@ -27,7 +27,7 @@ TABLES = (
     "marts.sessions",
     "intermediate.int_events_matched",
 )
-SELECT = (*MODELS, "int_events_matched")
+SELECT = (*MODELS, "+int_events_matched")
 
 
 def app_with(**exclusions):

@@ -96,7 +96,7 @@ def load_app(connection, app):
         moments = set()
         for person in app.persons:
             write_person(connection, person, load_id)
-            moments.add(person.registered_at)
+            moments.add((person.registered_at, "app:persons"))
         for table, rows, others in (
             ("app_bookings", app.bookings, {"state": "requested"}),
             ("app_payments", app.payments, {"created_at": at()}),
@@ -109,11 +109,15 @@ def load_app(connection, app):
                     f"values ({', '.join(['%s'] * len(values))})",
                     list(values.values()),
                 )
-                moments |= {item for item in row if isinstance(item, datetime)}
+                moments |= {
+                    (item, table.replace("app_", "app:"))
+                    for item in row
+                    if isinstance(item, datetime)
+                }
         connection.cursor().executemany(
             "insert into ops.touched_days (load_id, occurred_on, event_name, row_count)"
-            " values (%s, %s, 'app', 1)",
-            [(load_id, moment.date()) for moment in moments if moment],
+            " values (%s, %s, %s, 1)",
+            [(load_id, moment.date(), name) for moment, name in moments if moment],
         )
 
 

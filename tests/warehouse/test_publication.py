@@ -45,15 +45,18 @@ def test_a_night_without_news_moves_the_watermark_and_no_row(database, marts):
     before = seen(marts, "select ctid::text, xmin::text from published_data.daily")
     complete_through(marts, 5)
     second = publish_all(marts)
-    assert second.publication_id > first.publication_id
+    assert second.publication_id is None
+    assert second.is_moved
     assert all(change.is_empty for change in second.changes.values())
+    assert status(marts)["publication_id"] == first.publication_id
+    assert status(marts)["data_complete_through"].date() == day(5)
     # Day 1 is over on day 2, and its late window of three days on day 5.
     assert seen(marts, "select day, close_state from published.daily") == [
         (day(1), "final")
     ]
     after = seen(marts, "select ctid::text, xmin::text from published_data.daily")
     assert after == before
-    assert publish_all(marts).publication_id is None
+    assert not publish_all(marts).is_moved
 
 
 def test_what_is_loaded_and_not_built_holds_the_watermark(database, marts):

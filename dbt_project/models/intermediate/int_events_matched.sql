@@ -2,6 +2,7 @@
     unique_key=['occurred_on', 'kind', 'id', 'part', 'source', 'event_id'],
     indexes=[
         {'columns': ['occurred_on', 'kind', 'id', 'part', 'source', 'event_id'], 'unique': true},
+        {'columns': ['kind', 'occurred_on']},
     ],
 ) }}
 
@@ -20,13 +21,19 @@ events as (
 
 happened as (
 
-    select * from events
+    select
+        false as is_fact,
+        events.*
+    from events
     union all
-    select * from {{ ref('int_facts_dated') }} as facts
+    select
+        true as is_fact,
+        facts.*
+    from {{ ref('int_facts_dated') }} as facts
     where
         user_id is not null
         and {{ is_counted_account('facts.user_id') }}
-        and {{ changed_days('occurred_on', ['raw.events']) }}
+        and {{ changed_days('occurred_on', ['raw.app']) }}
 
 ),
 
@@ -47,6 +54,7 @@ matched as (
 )
 
 select
+    is_fact,
     kind,
     id,
     part,

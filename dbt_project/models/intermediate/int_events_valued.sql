@@ -19,11 +19,17 @@ events as (
 
 happened as (
 
-    select * from events
+    select
+        false as is_fact,
+        events.*
+    from events
     union all
-    select * from {{ ref('int_facts_dated') }} as facts
+    select
+        true as is_fact,
+        facts.*
+    from {{ ref('int_facts_dated') }} as facts
     where
-        {{ changed_days('occurred_on', ['raw.events']) }}
+        {{ changed_days('occurred_on', ['raw.app']) }}
         and {{ is_counted_account('facts.user_id') }}
 
 ),
@@ -52,6 +58,7 @@ valued as (
 )
 
 select
+    is_fact,
     kind,
     id,
     part,

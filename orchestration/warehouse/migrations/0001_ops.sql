@@ -78,6 +78,9 @@ create table ops.touched_days (
 
 create index touched_days_by_day on ops.touched_days (occurred_on);
 
+-- The day that retention froze is asked for with every published table.
+create index touched_days_frozen on ops.touched_days (occurred_on) where settled_by = 0;
+
 create index touched_days_unsettled
 on ops.touched_days (touched_id) where settled_by is null;
 
@@ -153,8 +156,8 @@ create table ops.build_extents (
 );
 
 -- Days a model really changed in a build; children rebuild the union of their parents' changes.
--- 'raw.events' holds the touched days, 'identity.device_owners' the days of anonymous events
--- whose owner changed. A build inherits the rows of the unsettled builds before it.
+-- 'raw.events' and 'raw.app' hold the days that loads touched, 'identity.device_owners' the
+-- days of anonymous events whose owner changed. '*' stands for every model: a day touched by hand. A build inherits the rows of the unsettled builds before it.
 create table ops.changed (
     build_id bigint not null,
     model text not null,

@@ -2,7 +2,8 @@
 create schema published_data;
 create schema published;
 
--- One row per attempt that changed what readers see, or that was held back.
+-- One row per attempt that changed rows that readers see, or that was held back: a version of
+-- the data. Time that passes moves published.status alone.
 create table ops.publications (
     publication_id bigint generated always as identity primary key,
     build_id bigint references ops.builds (build_id),

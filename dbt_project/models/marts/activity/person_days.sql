@@ -1,4 +1,7 @@
-{%- set person_parents = ['raw.events', 'identity.device_owners'] -%}
+{%- set person_parents = [
+    'int_person_events_counted', 'identity.device_owners', 'raw.app',
+] -%}
+
 {{ config(
     unique_key=['day', 'person_id'],
     indexes=[
@@ -9,27 +12,30 @@
 
 with
 
-events as (
-
-    {{ counted_events(
-        ['occurred_on', 'occurred_at', 'device_id', 'user_id', 'is_interactive'],
-        changed_days('occurred_on', person_parents), 'not is_excluded') }}
-
-),
-
 actions as (
 
     select
-        occurred_on as day,
-        occurred_at,
-        person_key,
-        is_interactive,
-        counted_class
-    from ({{ owned_rows('events', 'true') }}) as owned
+        *,
+        0 as operation_count
+    from {{ ref('int_person_events_counted') }}
+    where {{ changed_days('day', person_parents) }}
 
     union all
 
-    {{ counted_actions(changed_days('acted.day', person_parents)) }}
+    select
+        acted.day,
+        acted.person_key,
+        acted.is_interactive as is_active,
+        acted.occurred_at as first_active_at,
+        acted.occurred_at as last_active_at,
+        0 as event_count,
+        0 as interactive_event_count,
+        0 as view_count,
+        0 as interaction_count,
+        0 as conversion_count,
+        0 as error_count,
+        1 as operation_count
+    from ({{ counted_actions(changed_days('acted.day', person_parents)) }}) as acted
 
 ),
 
@@ -38,18 +44,16 @@ counted as (
     select
         day,
         person_key,
-        bool_or(is_interactive) as is_active,
-        min(occurred_at) filter (where is_interactive) as first_active_at,
-        max(occurred_at) filter (where is_interactive) as last_active_at,
-        count(*) filter (where counted_class <> 'operation') as event_count,
-        count(*) filter (
-            where is_interactive and counted_class not in ('operation', 'double_view')
-        ) as interactive_event_count,
-        count(*) filter (where counted_class = 'view') as view_count,
-        count(*) filter (where counted_class = 'interaction') as interaction_count,
-        count(*) filter (where counted_class = 'conversion') as conversion_count,
-        count(*) filter (where counted_class = 'error') as error_count,
-        count(*) filter (where counted_class = 'operation') as operation_count
+        bool_or(is_active) as is_active,
+        min(first_active_at) as first_active_at,
+        max(last_active_at) as last_active_at,
+        sum(event_count)::bigint as event_count,
+        sum(interactive_event_count)::bigint as interactive_event_count,
+        sum(view_count)::bigint as view_count,
+        sum(interaction_count)::bigint as interaction_count,
+        sum(conversion_count)::bigint as conversion_count,
+        sum(error_count)::bigint as error_count,
+        sum(operation_count)::bigint as operation_count
     from actions
     group by day, person_key
 

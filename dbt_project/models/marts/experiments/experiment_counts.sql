@@ -10,7 +10,8 @@ with
 
 owned as (
 
-    {{ unit_rows(ref('int_events_matched'), "anonymous.kind = 'experiment'") }}
+    {{ unit_rows(ref('int_events_matched'), "anonymous.kind = 'experiment' and "
+        ~ since_first_experiment('anonymous.occurred_on')) }}
 
 ),
 

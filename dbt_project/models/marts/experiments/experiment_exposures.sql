@@ -11,7 +11,8 @@ with
 
 owned as (
 
-    {{ unit_rows(ref('int_events_matched'), "anonymous.kind = 'exposure'") }}
+    {{ unit_rows(ref('int_events_matched'), "anonymous.kind = 'exposure' and "
+        ~ since_first_experiment('anonymous.occurred_on')) }}
 
 ),
 

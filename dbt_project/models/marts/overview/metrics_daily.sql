@@ -1,5 +1,5 @@
 {%- set metric_parents = [
-    'raw.events', 'days', 'int_events_counted', 'person_days', 'sessions'
+    'raw.app', 'days', 'int_events_counted', 'person_days', 'sessions'
 ] -%}
 
 {{ config(
