@@ -59,7 +59,8 @@ check-dbt:
 	@$(DBT_PARSE)
 
 bench: setup  ## ratios against peers, measured here
-	@for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit 1; done
+	@for file in benchmarks/[a-z]*.py; do \
+		$(BIN)/python -m "benchmarks.$$(basename "$$file" .py)" || exit 1; done
 
 fix: setup  ## format and repair what can be repaired
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
