@@ -24,9 +24,6 @@ from orchestration.raw.records import Batch, Record, Row, SetAside
 from orchestration.raw.rows import RowMaker, fill_identities
 from orchestration.raw.sources import Source
 
-# So many records are still in the processor's cache when their last column is packed.
-_AT_ONCE = 1_000
-
 Again = Callable[[Record], Record]
 
 
@@ -109,16 +106,7 @@ class Normalizer:
             Reads a record that is an envelope already as the dictionary that it was;
             needed where records were decoded by `plain`.
         """
-        batch = Batch()
-        for at in range(0, len(records), _AT_ONCE):
-            self._normalize(records[at : at + _AT_ONCE], again, batch)
-        fill_identities(batch.rows, self.source.name, self._ordinals)
-        return batch
-
-    def _normalize(
-        self, records: Sequence[Record], again: Again | None, batch: Batch
-    ) -> None:
-        batch.record_count += len(records)
+        batch = Batch(record_count=len(records))
         rows, unusual = self._plainly(records, batch)
         for place in unusual:
             record = records[place]
@@ -133,6 +121,8 @@ class Normalizer:
             batch.rows.append(row)
             batch.lines.append(record.line)
             batch.raws.append(record.raw or self._mender.raw(record.value))
+        fill_identities(batch.rows, self.source.name, self._ordinals)
+        return batch
 
     def _plainly(
         self, records: Sequence[Record], batch: Batch

@@ -6,6 +6,8 @@ as a whole raises `Refused`, at the start or anywhere on the way.
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace as replaced
+
 from orchestration.raw.envelope import FIELDS
 from orchestration.raw.formats.access_log import parse_line, read_access_log
 from orchestration.raw.formats.compression import (
@@ -95,7 +97,7 @@ class RecordReader:
     def again(self, record: Record) -> Record:
         """Read a record that was decoded by `plain` as any other."""
         read = read_again(record.raw, format=self.format)
-        return read._replace(line=record.line, offset=record.offset)
+        return replaced(read, line=record.line, offset=record.offset)
 
     def _open_text(self, text: Readable, *, name: str, declared: str) -> None:
         head = _read_up_to(text, HEAD_SIZE)
@@ -175,7 +177,7 @@ def read_again(raw: bytes, *, format: str) -> Record:  # noqa: A002
     value = record.value
     if format == "parquet":
         value = {key: item for key, item in value.items() if item is not None}
-    return record._replace(value=unpacked(value))
+    return replaced(record, value=unpacked(value))
 
 
 def _rows(stream: Seekable, plain: Plain | None) -> Iterator[Record]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import psycopg
+from msgspec.structs import replace as replaced
 
 from orchestration.raw.chunks import Part
 from orchestration.raw.intake import CHUNK_ROWS
@@ -183,7 +184,7 @@ def _open_records(
 def _record(kept: _Kept, file_format: str | None) -> Record:
     """Read a record again; its line is its number in raw.set_aside for now."""
     record = read_again(kept.record, format=file_format or "ndjson")
-    return record._replace(line=kept.set_aside_id, offset=kept.byte_offset or 0)
+    return replaced(record, line=kept.set_aside_id, offset=kept.byte_offset or 0)
 
 
 def _write(

@@ -57,13 +57,7 @@ def load(content: bytes, source: Source, *, name: str = "file") -> Batch:
         plain=one.plain,
     )
     while chunk := list(islice(reader, 997)):
-        batch = one.normalize(chunk, again=reader.again)
-        whole.rows += batch.rows
-        whole.lines += batch.lines
-        whole.raws += batch.raws
-        whole.set_aside += batch.set_aside
-        whole.record_count += batch.record_count
-        whole.not_consented_count += batch.not_consented_count
+        whole.add(one.normalize(chunk, again=reader.again))
     assert whole.record_count == (
         len(whole.rows) + len(whole.set_aside) + whole.not_consented_count
     )

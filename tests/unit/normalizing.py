@@ -6,6 +6,8 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+from msgspec.structs import replace as replaced
+
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.formats.json_values import DECODE_ERRORS, Plain
 from orchestration.raw.normalize import Normalizer
@@ -82,14 +84,14 @@ def decoded(record: Record, plain: Plain | None) -> Record:
     if plain is None or record.value is None:
         return record
     try:
-        return record._replace(value=plain(record.raw))
+        return replaced(record, value=plain(record.raw))
     except DECODE_ERRORS:
         return record
 
 
 def again(record: Record) -> Record:
     read = read_again(record.raw, format="ndjson")
-    return read._replace(line=record.line, offset=record.offset)
+    return replaced(read, line=record.line, offset=record.offset)
 
 
 def both_ways(data: bytes, one: Normalizer, *, kind: str) -> tuple[Batch, Batch]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace as replaced
 
 from orchestration.raw.formats.json_values import (
     DECODE_ERRORS,
@@ -108,4 +109,4 @@ def _completed(record: Record, shared: dict[str, object]) -> Record:
         value["context"] = theirs | ours
     if value == record.value:
         return record
-    return record._replace(raw=encode(value), value=value)
+    return replaced(record, raw=encode(value), value=value)
