@@ -124,6 +124,8 @@ class RetentionGrid(Behaviour):
             yield ("unit_named_by",), "goes with unit: named, and only with it", ""
         if (self.amount is None) == (self.measure != "units"):
             yield ("amount",), "goes with measure: revenue or margin", ""
+        if self.amount and self.mode not in {"on", "brackets"}:
+            yield ("mode",), "amounts are of their own period", "on, brackets"
         yield from self._wrong_periods()
         by_activity = self.start.activity or self.returns.activity
         if by_activity and (self.clock == "rolling" or self.period == "hour"):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.end_to_end import (
     truth_of_app,
+    truth_of_behaviour,
     truth_of_files,
     truth_of_funnels,
     truth_of_identities,
@@ -29,6 +30,9 @@ CHECKS = [
     truth_of_identities.check_leads,
     truth_of_app.check_money,
     truth_of_app.check_bookings,
+    truth_of_behaviour.check_active_windows,
+    truth_of_behaviour.check_lifecycle,
+    truth_of_behaviour.check_retention,
 ]
 
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from orchestration.quality.published_views import published_views
 from orchestration.raw.money import EXPONENTS
+from tests.warehouse.engaged_world import views
 from tests.warehouse.reference_engagement import exceptions
 from tests.warehouse.reference_sessions import find_sessions, hashed_key
 
@@ -45,7 +45,7 @@ def test_a_view_has_exactly_the_columns_of_its_list(engaged, name):
     assert found == COLUMNS[name].split()
 
 
-@pytest.mark.parametrize("view", published_views(), ids=lambda view: view.name)
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
 def test_a_reader_may_read_every_view_and_what_it_says_of_itself(engaged, view):
     engaged.rows(f"select * from published.{view.name} limit 1")
     (row,) = engaged.rows(

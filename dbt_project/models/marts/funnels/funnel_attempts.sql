@@ -23,16 +23,7 @@ with
 
 attempts as (
 
-    {%- for funnel in funnel_plans() %}
-    {{ funnel_attempts_of(funnel) }}
-    union all
-    {%- endfor %}
-    select
-        null::text as funnel_id,
-        null::text as unit_id,
-        null::text as session_id,
-        attempts.*
-    from unnest('{}'::funnels.attempt[]) as attempts
+    {{ every_attempt() }}
 
 )
 
