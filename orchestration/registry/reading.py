@@ -13,6 +13,7 @@ from orchestration.registry.engagement import Engagement
 from orchestration.registry.entries import Entry, Registry
 from orchestration.registry.explaining import explain
 from orchestration.registry.funnels import Funnel
+from orchestration.registry.journeys import Journeys
 from orchestration.registry.kinds import Experiment, Metric, Report, Segment
 from orchestration.registry.policies import Consent, Defaults, Identity, Retention
 from orchestration.registry.predicates import NAME_PATTERN
@@ -33,6 +34,7 @@ SINGLE_FILES: dict[str, tuple[str, type[BaseModel]]] = {
     "defaults.yml": ("defaults", Defaults),
     "engagement.yml": ("engagement", Engagement),
     "identity.yml": ("identity", Identity),
+    "journeys.yml": ("journeys", Journeys),
     "retention.yml": ("retention", Retention),
 }
 # One file with many, by id.

@@ -16,6 +16,7 @@ FILES = {
     "defaults.yml": "days_late_allowed: 3\n",
     "engagement.yml": "score: {weights: {page_view: 1}}\n",
     "identity.yml": "mode: time_bounded\n",
+    "journeys.yml": "collapse_repeats: true\n",
     "metrics.yml": """
         sessions:
           title: Sessions

@@ -39,6 +39,17 @@ FAULTS = {
         "form_started_at, submitted_at, refused_count, fields) values "
         "('d', '2026-03-01', '2026-03-01', 'f', '2026-03-01', '2026-02-28', 0, '[]')"
     ),
+    "session_transitions_daily__flows_conserve": (
+        "update marts.session_transitions_daily "
+        "set occurrence_count = occurrence_count + 1 where source_node = 'start'"
+    ),
+    "session_transitions_daily__start_once_per_session": (
+        "delete from marts.session_transitions_daily"
+    ),
+    "session_transitions_daily__occur_in_sessions": (
+        "update marts.session_transitions_daily "
+        "set session_count = occurrence_count + 1"
+    ),
     "metrics_daily__rates_are_fractions": (
         "update marts.metrics_daily set value = 1.01 where metric_id = 'error_rate'"
     ),

@@ -61,6 +61,7 @@ def test_models_that_read_events_scan_only_claimed_partitions(database, connecti
         "endpoint_buckets",
         "person_events_daily",
         "form_sessions",
+        "session_paths",
         "errors_met",
         "logins_daily",
     }

@@ -410,6 +410,31 @@ select
 from registry.in_force
 where kind = 'engagement';
 
+-- One row: what the nodes of journeys are.
+create view registry.journeys as
+select
+    (body ->> 'collapse_repeats')::boolean as collapse_repeats,
+    array(select jsonb_array_elements_text(body -> 'events')) as event_names
+from registry.in_force
+where kind = 'journeys';
+
+-- One row per rule by which a segment of a path gets another name, in the order in which
+-- they are tried. A null condition holds for every segment.
+create view registry.journey_rewrites as
+select
+    rule.rule_index,
+    case rule.body ->> 'shape'
+        when 'number' then '^[0-9]+$'
+        when 'uuid' then '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+        when 'hexadecimal' then '^[0-9a-fA-F]{16,}$'
+    end as pattern,
+    rule.body ->> 'after' as after_segment,
+    rule.body ->> 'placeholder' as placeholder
+from registry.in_force as definition
+cross join lateral jsonb_array_elements(definition.body -> 'rewrites') with ordinality
+as rule (body, rule_index)
+where definition.kind = 'journeys';
+
 -- One row per activity that the engagement score weighs.
 create view registry.engagement_weights as
 select
