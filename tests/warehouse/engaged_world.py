@@ -13,6 +13,7 @@ from orchestration.quality.published_tables import PublishedTable, published_tab
 from orchestration.quality.published_views import PublishedView, published_views
 from orchestration.quality.publishing import Terms, publish
 from orchestration.warehouse.connection import connect
+from tests.warehouse import reference_journeys
 from tests.warehouse.definitions import define
 from tests.warehouse.histories import Event, at, build, load, parse_once, point_dbt_at
 from tests.warehouse.reference_engagement import RULES
@@ -28,6 +29,8 @@ MODELS = (
     "+form_sessions",
     "+errors_met",
     "+logins_daily",
+    "+person_days",
+    "+session_transitions_daily",
 )
 PUBLISHED = {
     "sessions",
@@ -39,6 +42,9 @@ PUBLISHED = {
     "form_sessions",
     "errors_met",
     "logins_daily",
+    "person_days",
+    "session_paths",
+    "session_transitions_daily",
 }
 
 # Of the occasions that events name, those that the app knows.
@@ -177,7 +183,7 @@ def _event(chance: random.Random, name: str, moment: datetime) -> Event:
         "user_id": chance.choice([None, f"u{device % 4}"]),
         "is_bot": device == 0,
         "page_url": f"https://a.example/{chance.randrange(4)}",
-        "page_path": "/",
+        "page_path": f"/p{int(name[1:]) % 29}/17",
         "browser_family": "Firefox",
         "browser_major": "121",
         "device_class": "desktop",
@@ -255,6 +261,7 @@ def engaged_world(url: str) -> Iterator[EngagedWorld]:
     """Load, build and publish the history into the empty warehouse at `url`."""
     with connect(url, application_name="tests") as connection:
         define(connection, "engagement", "engagement", RULES, ())
+        define(connection, "journeys", "journeys", reference_journeys.RULES, ())
         events = history(random.Random(3))
         load(connection, events)
         point_dbt_at(url)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from tests.warehouse.histories import Event
 from tests.warehouse.reference_sessions import (
+    Session,
     double_views,
     find_sessions,
     hashed_key,
@@ -68,18 +69,28 @@ def events_by_person(events: Sequence[Event]) -> dict[str, list[Event]]:
     return found
 
 
-def seconds_by_person(events: Sequence[Event]) -> dict[str, list[float]]:
-    """Return how long every session of every person lasted."""
+def sessions_by_person(events: Sequence[Event]) -> dict[str, list[Session]]:
+    """Return the counted sessions of every person."""
     owners = owner_by_event(events)
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[Session]] = {}
     for session in find_sessions(events):
         if not session.is_excluded:
             users = [item.user_id for item in session.events if item.user_id]
             owner = users[0] if users else owners.get(session.interactive[0].event_id)
-            seconds = (session.ended_at - session.started_at).total_seconds()
             person = _person(owner, session.device_id)
-            found.setdefault(person, []).append(seconds)
+            found.setdefault(person, []).append(session)
     return found
+
+
+def seconds_by_person(events: Sequence[Event]) -> dict[str, list[float]]:
+    """Return how long every session of every person lasted."""
+    return {
+        person: [
+            (session.ended_at - session.started_at).total_seconds()
+            for session in sessions
+        ]
+        for person, sessions in sessions_by_person(events).items()
+    }
 
 
 def _person(owner: str | None, device_id: str | None) -> str:
