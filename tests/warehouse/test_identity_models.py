@@ -5,12 +5,12 @@ import pytest
 from orchestration.quality.published_tables import PublishedTable
 from orchestration.quality.publishing import Terms, publish
 from tests.warehouse.definitions import define
+from tests.warehouse.definitions_of_funnels import define_funnels, funnel
 from tests.warehouse.histories import Event, at, build, load, table_rows
 from tests.warehouse.identity_world import Account, extract, identified, set_rules
 from tests.warehouse.reference_sessions import hashed_key
-from tests.warehouse.test_models_funnels import define_funnel
 
-MODELS = ("+funnel_steps", "+experiment_counts", "+person_days")
+MODELS = ("+funnel_attempts", "+experiment_counts", "+person_days")
 PERSON_DAYS = PublishedTable(
     name="person_days",
     schema="marts",
@@ -18,7 +18,7 @@ PERSON_DAYS = PublishedTable(
     day="day",
     is_incremental=True,
 )
-TABLES = ("marts.person_days", "marts.funnel_entries", "marts.experiment_exposures")
+TABLES = ("marts.person_days", "marts.funnel_attempts", "marts.experiment_exposures")
 
 
 def exposed(event_id, moment, device, variant, user=None):
@@ -90,7 +90,7 @@ def units(connection):
 @pytest.fixture
 def built(database, connection):
     set_rules(connection)
-    define_funnel(connection)
+    define_funnels(connection, {"buy": funnel("page_view", "click")})
     define_experiment(connection)
     load(connection, EVENTS)
     build(connection, url=database, select=MODELS)
@@ -118,7 +118,7 @@ def test_days_funnels_and_experiments_follow_a_lead_who_registers(built, databas
     assert after == {key: row for key, row in before.items() if key != (day, lead)}
     assert units(built) == {(ann, "large"), (ben, "control")}
     entries = built.execute(
-        "select deepest_step from marts.funnel_entries where person_id = %s", (ann,)
+        "select depth from marts.funnel_attempts where unit_id = %s", (ann,)
     ).fetchall()
     built.commit()
     assert entries == [(2,)]
