@@ -16,13 +16,16 @@ from orchestration.resources import OWNERS, Warehouse, small_table
 def experiment_results(warehouse: Warehouse) -> dg.MaterializeResult:
     """Every treatment arm against its control, one row per experiment and metric.
 
-    The z-test and its interval over the counts that dbt made. The same counts change
-    no row.
+    Fixed and sequential intervals, the test of the sample ratio and the verdict, over
+    the counts that dbt made. The same counts change no row.
     """
     with warehouse.connection("daybook analyse") as connection:
         results = read_results(connection)
         changed = store_results(connection, results)
-    columns = ("experiment_id", "metric_name", "variant", "verdict", "reason")
+    columns = (
+        *("experiment_id", "metric_name", "variant"),
+        *("outcome", "verdict", "reason"),
+    )
     return dg.MaterializeResult(
         metadata={
             "rows_changed": changed,

@@ -1,33 +1,21 @@
 """Results of experiments: the counts of dbt, compared and stored by difference."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
-# Under this, the normal approximation is not to be trusted (Fleiss, chapter 2).
-SMALLEST_EXPECTED_COUNT = 5
+from orchestration.experiments.counts import Comparison, Counted, read_counts
+from orchestration.experiments.verdicts import Circumstances, Finding, conclude
 
-_ESTIMATES = ("control_rate", "rate", "difference", "low", "high", "p_value")
-
-
-class Arm(NamedTuple):
-    """Units of one arm and how many of them converted."""
-
-    variant: str
-    unit_count: int
-    conversion_count: int
-    multi_arm_unit_count: int
-
-
-@dataclass(frozen=True)
-class Rules:
-    """When a comparison may conclude anything, as the experiment declares it."""
-
-    alpha: float
-    minimum_units: int
-    minimum_conversions: int
+_SPLIT = (
+    "sample_ratio_p_value",
+    "sequential_sample_ratio_p_value",
+    "sample_ratio_p_value_with_multi_arm",
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +25,14 @@ class Result:
     Attributes
     ----------
     difference, low, high : float or None
-        Treatment rate minus control rate and its interval, as fractions; None where an
-        arm has no units.
+        Treatment rate minus control rate and its fixed interval, as fractions, not
+        adjusted; None where an arm has no units.
     p_value : float or None
-        None where the rates carry no information about their spread.
+        Of the z-test; None where the rates carry no information about their spread.
     verdict, reason : str
-        What follows, and why.
+        What follows for the arm, from all metrics of the experiment, and why.
+    outcome, outcome_reason : str
+        What this metric shows, in the direction in which it is good, and why.
     """
 
     experiment_id: str
@@ -61,59 +51,88 @@ class Result:
     p_value: float | None
     verdict: str
     reason: str
+    role: str
+    decision: str
+    outcome: str
+    outcome_reason: str
+    smallest_expected_count: float | None
+    exact_p_value: float | None
+    sequential_low: float | None
+    sequential_high: float | None
+    sequential_p_value: float | None
+    adjusted_p_value: float | None
+    lift: float | None
+    lift_low: float | None
+    lift_high: float | None
+    sample_ratio_p_value: float | None
+    sequential_sample_ratio_p_value: float | None
+    sample_ratio_p_value_with_multi_arm: float | None
 
 
-def compare_arms(
-    experiment_id: str, metric_name: str, *, control: Arm, treatment: Arm, rules: Rules
-) -> Result:
-    """Compare one treatment arm with the control."""
+def conclude_results(counted: Sequence[Counted]) -> list[Result]:
+    """Compare every treatment arm with its control, and conclude, all at once."""
+    if not counted:
+        return []
     # scipy takes two seconds to import, and most runs compare nothing.
-    from orchestration.experiments.proportions import (  # noqa: PLC0415
-        compare_proportions,
+    from orchestration.experiments.analysis import (  # noqa: PLC0415
+        estimate,
+        judge,
+        judge_sample_ratios,
+        known,
     )
 
-    counted = _counted(experiment_id, metric_name, control, treatment)
-    if not (control.unit_count and treatment.unit_count):
-        nothing = dict.fromkeys(_ESTIMATES)
-        return Result(
-            **counted, **nothing, verdict="immature", reason="an arm has no units"
+    comparisons = [each for experiment in counted for each in experiment.comparisons()]
+    estimates = estimate(comparisons)
+    findings = defaultdict(list)
+    judged: list[dict[str, Any]] = []
+    for place, comparison in enumerate(comparisons):
+        outcome, reason, holds = judge(comparison, estimates, place)
+        judged.append({"outcome": outcome, "outcome_reason": reason})
+        metric = comparison.metric
+        findings[_arm(comparison)].append(
+            Finding(metric.metric_name, metric.role, outcome, holds)
         )
-    compared = compare_proportions(
-        control_conversions=control.conversion_count,
-        control_units=control.unit_count,
-        treatment_conversions=treatment.conversion_count,
-        treatment_units=treatment.unit_count,
-        confidence_level=1 - rules.alpha,
-    )
-    p_value = float(compared.p_value[0])
-    difference = float(compared.difference[0])
-    verdict, reason = _conclude(
-        control,
-        treatment,
-        rules=rules,
-        expected=float(compared.smallest_expected_count[0]),
-        effect=(difference, p_value),
-    )
-    return Result(
-        **counted,
-        control_rate=control.conversion_count / control.unit_count,
-        rate=treatment.conversion_count / treatment.unit_count,
-        difference=difference,
-        low=float(compared.low[0]),
-        high=float(compared.high[0]),
-        # NaN is not equal to itself, so a table of NaN would differ every night.
-        p_value=None if p_value != p_value else p_value,  # noqa: PLR0124
-        verdict=verdict,
-        reason=reason,
+    ratios = judge_sample_ratios(counted)
+    whole = {
+        each.experiment_id: (_circumstances(each, ratio.has_mismatch), ratio[:3])
+        for each, ratio in zip(counted, ratios, strict=True)
+    }
+    results = []
+    for place, comparison in enumerate(comparisons):
+        circumstances, split = whole[comparison.experiment_id]
+        estimated: dict[str, Any] = {
+            name: known(values[place]) for name, values in vars(estimates).items()
+        }
+        verdict, reason = conclude(circumstances, findings[_arm(comparison)])
+        concluded: dict[str, Any] = {"verdict": verdict, "reason": reason}
+        concluded |= dict(zip(_SPLIT, split, strict=True))
+        results.append(
+            Result(**_counts(comparison), **estimated, **judged[place], **concluded)
+        )
+    return results
+
+
+def _arm(comparison: Comparison) -> tuple[str, str]:
+    return comparison.experiment_id, comparison.treatment.variant
+
+
+def _circumstances(counted: Counted, has_mismatch: bool) -> Circumstances:  # noqa: FBT001
+    return Circumstances(
+        has_changed=counted.has_changed,
+        has_mismatch=has_mismatch,
+        unit_count=sum(arm.unit_count for arm in counted.arms),
+        multi_arm_unit_count=sum(arm.multi_arm_unit_count for arm in counted.arms),
+        day_count=counted.day_count,
+        minimum_days=counted.terms.minimum_days,
+        is_decidable=counted.is_decidable,
     )
 
 
-def _counted(
-    experiment_id: str, metric_name: str, control: Arm, treatment: Arm
-) -> dict[str, Any]:
+def _counts(comparison: Comparison) -> dict[str, Any]:
+    control, treatment = comparison.control, comparison.treatment
     return {
-        "experiment_id": experiment_id,
-        "metric_name": metric_name,
+        "experiment_id": comparison.experiment_id,
+        "metric_name": comparison.metric.metric_name,
         "variant": treatment.variant,
         "control_unit_count": control.unit_count,
         "control_conversion_count": control.conversion_count,
@@ -122,74 +141,14 @@ def _counted(
         "multi_arm_unit_count": (
             control.multi_arm_unit_count + treatment.multi_arm_unit_count
         ),
+        "role": comparison.metric.role,
+        "decision": comparison.terms.decision,
     }
-
-
-def _conclude(
-    control: Arm,
-    treatment: Arm,
-    *,
-    rules: Rules,
-    expected: float,
-    effect: tuple[float, float],
-) -> tuple[str, str]:
-    arms = (control, treatment)
-    if min(arm.unit_count for arm in arms) < rules.minimum_units:
-        return "immature", f"fewer than {rules.minimum_units} units in an arm"
-    if min(arm.conversion_count for arm in arms) < rules.minimum_conversions:
-        return (
-            "immature",
-            f"fewer than {rules.minimum_conversions} conversions in an arm",
-        )
-    if expected < SMALLEST_EXPECTED_COUNT:
-        return "immature", f"an expected count is below {SMALLEST_EXPECTED_COUNT}"
-    difference, p_value = effect
-    if p_value < rules.alpha:
-        direction = "better" if difference > 0 else "worse"
-        return direction, f"p is below {rules.alpha:g}"
-    return "inconclusive", f"p is not below {rules.alpha:g}"
 
 
 def read_results(connection: psycopg.Connection) -> list[Result]:
     """Compare every treatment arm of every experiment that has exposed units."""
-    rows = connection.execute(
-        """
-        select
-            counts.experiment_id,
-            counts.metric_name,
-            counts.variant,
-            bool_or(counts.is_control),
-            sum(counts.unit_count)::bigint,
-            sum(counts.conversion_count)::bigint,
-            sum(counts.multi_arm_unit_count)::bigint,
-            experiments.alpha::float8,
-            experiments.minimum_units,
-            experiments.minimum_conversions
-        from marts.experiment_counts as counts
-        inner join registry.experiments as experiments using (experiment_id)
-        group by
-            counts.experiment_id,
-            counts.metric_name,
-            counts.variant,
-            experiments.alpha,
-            experiments.minimum_units,
-            experiments.minimum_conversions
-        order by counts.experiment_id, counts.metric_name, counts.variant
-        """
-    ).fetchall()
-    controls = {(row[0], row[1]): Arm(row[2], *row[4:7]) for row in rows if row[3]}
-    return [
-        compare_arms(
-            experiment_id,
-            metric_name,
-            control=controls[experiment_id, metric_name],
-            treatment=Arm(variant, *counts),
-            rules=Rules(*rules),
-        )
-        for experiment_id, metric_name, variant, is_control, *counts_and_rules in rows
-        for counts, rules in [(counts_and_rules[:3], counts_and_rules[3:])]
-        if not is_control and (experiment_id, metric_name) in controls
-    ]
+    return conclude_results(read_counts(connection))
 
 
 def store_results(connection: psycopg.Connection, results: list[Result]) -> int:

@@ -20,8 +20,8 @@ RESULTS = PublishedTable(
     schema="experiments",
     key=("experiment_id", "metric_name", "variant"),
     description=(
-        "One row per experiment, metric and treatment arm, "
-        "with its rate against the control."
+        "One row per experiment, metric and treatment arm: its rate against the "
+        "control, what the metric shows, and the verdict on the arm."
     ),
 )
 TABLES = [*published_tables(MANIFEST), RESULTS, *segments.TABLES]

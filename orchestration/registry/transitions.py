@@ -14,7 +14,11 @@ _NEXT_STATES = {
 }
 
 # What decides who sees what, and what the result means (SEMANTICS 2.11).
-_FIXED_WHILE_RUNNING = ("arms", "unit", "starts_at", "metrics", "decision", "alpha")
+_FIXED_WHILE_RUNNING = (
+    *("arms", "unit", "starts_at", "metrics", "decision", "alpha"),
+    *("expected_units", "family", "correction"),
+    *("minimum_units", "minimum_conversions", "minimum_days"),
+)
 
 
 def refuse_transitions(
@@ -41,7 +45,9 @@ def _changed(entry: Entry, old: dict[str, Any]) -> Iterator[Problem]:
         yield entry.problem(("state",), reason, ", ".join(_NEXT_STATES[state]))
     if state == "DRAFT":
         return
-    for field in _FIXED_WHILE_RUNNING:
+    # Where only the end decides, moving it is choosing when to look.
+    ending = ("ends_at",) if body["decision"] == "fixed" else ()
+    for field in (*_FIXED_WHILE_RUNNING, *ending):
         if body.get(field) != old.get(field):
             reason = "cannot change once the experiment has left DRAFT"
             yield entry.problem((field,), reason, "a new experiment")

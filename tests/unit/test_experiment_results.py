@@ -1,41 +1,198 @@
+"""From counts to results: what each metric shows, and what follows for the arm."""
+
+from dataclasses import replace
+
 import pytest
 
-from orchestration.experiments.results import Arm, Rules, compare_arms
+from orchestration.experiments.counts import Arm, Counted, Measured, Terms
+from orchestration.experiments.results import conclude_results
 
-RULES = Rules(alpha=0.05, minimum_units=50, minimum_conversions=5)
+TERMS = Terms()
+FIXED = Terms(decision="fixed")
 
 
-def compare(control: tuple[int, int], treatment: tuple[int, int]):
-    """Compare (units, conversions) pairs, so that a case reads as one line."""
-    return compare_arms(
-        "e",
-        "m",
-        control=Arm("control", *control, 0),
-        treatment=Arm("treatment", *treatment, 0),
-        rules=RULES,
+def counted(*arms, terms=TERMS, metrics=None, **rest):
+    """One experiment; an arm is (units, conversions), the control first."""
+    made = tuple(
+        Arm("control" if not place else f"treatment_{place}", *counts, 0)
+        for place, counts in enumerate(arms)
     )
+    listed = metrics or ((Measured("buys"), made),)
+    return Counted("button", terms, listed, rest.pop("day_count", 7), **rest)
+
+
+def conclude(*arms, **rest):
+    return conclude_results([counted(*arms, **rest)])
+
+
+def arms(control, treatment):
+    return Arm("control", *control, 0), Arm("treatment", *treatment, 0)
+
+
+@pytest.mark.parametrize("terms", [TERMS, FIXED], ids=["sequential", "fixed"])
+@pytest.mark.parametrize(
+    ("control", "treatment", "outcome", "verdict"),
+    [
+        pytest.param((1000, 200), (1000, 300), "better", "ship", id="better"),
+        pytest.param((1000, 300), (1000, 200), "worse", "stop", id="worse"),
+        pytest.param(
+            (1000, 200), (1000, 205), "inconclusive", "inconclusive", id="no difference"
+        ),
+        pytest.param((49, 20), (50, 20), "immature", "immature", id="few units"),
+        pytest.param((1000, 4), (1000, 99), "immature", "immature", id="few converted"),
+        pytest.param((50, 50), (50, 50), "immature", "immature", id="all convert"),
+    ],
+)
+def test_outcome_and_verdict_follow_from_counts_and_terms(
+    control, treatment, outcome, verdict, terms
+):
+    (result,) = conclude(control, treatment, terms=terms)
+    assert (result.outcome, result.verdict) == (outcome, verdict)
 
 
 @pytest.mark.parametrize(
-    ("control", "treatment", "verdict"),
+    ("rest", "verdict", "reason"),
     [
-        pytest.param((1000, 200), (1000, 260), "better", id="clearly better"),
-        pytest.param((1000, 260), (1000, 200), "worse", id="clearly worse"),
-        pytest.param((1000, 200), (1000, 205), "inconclusive", id="no difference"),
-        pytest.param((49, 20), (1000, 200), "immature", id="too few units"),
-        pytest.param((1000, 4), (1000, 200), "immature", id="too few conversions"),
-        pytest.param((0, 0), (1000, 200), "immature", id="nobody in control"),
-        pytest.param((50, 50), (50, 50), "immature", id="everybody converts"),
+        ({"has_changed": True}, "invalid", "the definition changed"),
+        ({"day_count": 2}, "immature", "ran fewer than 3 days"),
+        (
+            {"terms": FIXED, "is_decidable": False},
+            "immature",
+            "the registered end is not reached",
+        ),
     ],
 )
-def test_verdict_follows_from_counts_and_rules(control, treatment, verdict):
-    assert compare(control, treatment).verdict == verdict
+def test_an_experiment_that_may_not_decide_says_why(rest, verdict, reason):
+    (result,) = conclude((1000, 200), (1000, 300), **rest)
+    assert (result.outcome, result.verdict) == ("better", verdict)
+    assert reason in result.reason
+
+
+@pytest.mark.parametrize("terms", [TERMS, FIXED], ids=["sequential", "fixed"])
+def test_units_that_are_not_split_as_declared_make_it_invalid(terms):
+    (result,) = conclude((10_000, 2_000), (11_000, 3_300), terms=terms)
+    assert result.verdict == "invalid"
+    assert "sample-ratio mismatch" in result.reason
+    assert result.sample_ratio_p_value < 1e-9
+    assert result.sequential_sample_ratio_p_value < 1e-3
+
+
+def test_a_mismatch_before_the_registered_end_does_not_decide_yet():
+    (result,) = conclude(
+        (10_000, 2_000), (11_000, 3_300), terms=FIXED, is_decidable=False
+    )
+    assert result.verdict == "immature"
+
+
+@pytest.mark.parametrize(("crossed", "verdict"), [(10, "ship"), (11, "invalid")])
+def test_more_than_one_per_cent_in_several_arms_make_it_invalid(crossed, verdict):
+    metrics = (
+        (
+            Measured("buys"),
+            (Arm("control", 495, 100, crossed), Arm("treatment", 495, 200, 0)),
+        ),
+    )
+    (result,) = conclude(metrics=metrics)
+    assert (result.verdict, result.multi_arm_unit_count) == (verdict, crossed)
+
+
+def test_an_arm_without_traffic_counts_in_the_sample_ratio():
+    metrics = ((Measured("buys"), (*arms((500, 100), (500, 150)), Arm("c", 0, 0, 0))),)
+    (result,) = conclude(metrics=metrics)
+    assert result.verdict == "invalid"
+
+
+def test_an_arm_that_could_receive_no_traffic_does_not():
+    empty = Arm("closed", 0, 0, 0, weight=0)
+    metrics = ((Measured("buys"), (*arms((1000, 200), (1000, 300)), empty)),)
+    (result,) = conclude(metrics=metrics)
+    assert result.verdict == "ship"
+
+
+@pytest.mark.parametrize(
+    ("counts", "margin", "verdict"),
+    [
+        pytest.param((100_000, 10_000), 0.02, "ship", id="holds"),
+        pytest.param((100_000, 10_000), 0.0001, "inconclusive", id="not shown"),
+        pytest.param((100_000, 8_000), 0.03, "stop", id="worse"),
+    ],
+)
+def test_a_guardrail_must_hold_within_its_margin(counts, margin, verdict):
+    guardrail = Measured("stays", "guardrail", margin=margin, is_in_family=False)
+    metrics = (
+        (Measured("buys"), arms((100_000, 20_000), (100_000, 25_000))),
+        (guardrail, arms((100_000, 10_000), counts)),
+    )
+    assert {each.verdict for each in conclude(metrics=metrics)} == {verdict}
+
+
+def test_where_lower_is_better_more_is_worse():
+    refunds = Measured("refunds", "guardrail", "lower", margin=0.01, is_in_family=False)
+    metrics = (
+        (Measured("buys"), arms((10_000, 2_000), (10_000, 2_500))),
+        (refunds, arms((10_000, 500), (10_000, 900))),
+    )
+    _, result = conclude(metrics=metrics)
+    assert (result.outcome, result.verdict) == ("worse", "stop")
+    assert result.adjusted_p_value is None
+
+
+def test_a_secondary_metric_decides_nothing():
+    secondary = Measured("looks", "secondary", is_in_family=False)
+    metrics = (
+        (Measured("buys"), arms((10_000, 2_000), (10_000, 2_010))),
+        (secondary, arms((10_000, 2_000), (10_000, 3_000))),
+    )
+    assert [(each.outcome, each.verdict) for each in conclude(metrics=metrics)] == [
+        ("inconclusive", "inconclusive"),
+        ("better", "inconclusive"),
+    ]
+
+
+def test_every_arm_and_primary_metric_is_of_the_family():
+    """p = .02 alone; three treatments triple it."""
+    one = conclude((1000, 200), (1000, 243), terms=FIXED)[0]
+    three = conclude((1000, 200), (1000, 243), (1000, 200), (1000, 201), terms=FIXED)[0]
+    assert one.p_value == three.p_value
+    assert (one.outcome, three.outcome) == ("better", "inconclusive")
+    assert three.adjusted_p_value == pytest.approx(3 * one.p_value)
+    found = replace(FIXED, correction="benjamini_hochberg")
+    rates = [(1000, 200), (1000, 243), (1000, 250), (1000, 255)]
+    assert conclude(*rates, terms=found)[0].outcome == "better"
+
+
+def test_a_comparison_that_is_too_early_keeps_its_place_in_the_family():
+    early = (1000, 200), (1000, 243), (40, 9)
+    first, _ = conclude(*early, terms=FIXED)
+    assert first.adjusted_p_value == pytest.approx(2 * first.p_value)
 
 
 def test_an_empty_arm_has_no_rates_rather_than_zeros():
-    result = compare((0, 0), (10, 5))
-    assert (result.rate, result.difference, result.p_value) == (None, None, None)
+    (result,) = conclude((0, 0), (10, 5))
+    assert (result.rate, result.difference, result.lift) == (None, None, None)
+    assert (result.p_value, result.verdict) == (None, "immature")
+
+
+def test_few_expected_conversions_show_the_exact_p_value_and_no_verdict():
+    (result,) = conclude((60, 0), (60, 7), terms=replace(TERMS, minimum_conversions=0))
+    assert result.verdict == "immature"
+    assert result.exact_p_value == pytest.approx(0.01297, abs=5e-5)
+    assert conclude((60, 20), (60, 30))[0].exact_p_value is None
 
 
 def test_rates_without_information_have_no_p_value():
-    assert compare((50, 50), (60, 60)).p_value is None
+    (result,) = conclude((50, 50), (60, 60))
+    assert (result.p_value, result.sequential_p_value) == (None, None)
+
+
+def test_results_of_many_experiments_equal_those_of_each_alone():
+    first = counted((1000, 200), (1000, 300), (1000, 100))
+    second = replace(
+        counted((500, 100), (500, 130), terms=FIXED), experiment_id="other"
+    )
+    together = conclude_results([first, second])
+    assert together == conclude_results([first]) + conclude_results([second])
+
+
+def test_nothing_counted_concludes_nothing():
+    assert conclude_results([]) == []

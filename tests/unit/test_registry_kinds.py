@@ -45,7 +45,31 @@ def experiment(*changes):
         (("starts_at:", "decision: fixed\n        starts_at:"), "needs ends_at"),
         (
             ("variant: treatment", "{variant: b, weight: 0}"),
-            "greater than or equal to 1",
+            "the control and a treatment need a weight above 0",
+        ),
+        (
+            ("variant: treatment", "{variant: b, weight: -1}"),
+            "greater than or equal to 0",
+        ),
+        (
+            ("name: booked", "name: booked\n            role: guardrail"),
+            "margin, a difference of rates, belongs to every guardrail alone",
+        ),
+        (
+            ("name: booked", "name: booked\n            margin: 0.01"),
+            "belongs to every guardrail alone",
+        ),
+        (
+            ("state: RUNNING", "state: RUNNING\n        family: [other]"),
+            "family holds every primary metric, and no guardrail",
+        ),
+        (
+            ("state: RUNNING", "state: RUNNING\n        family: [booked, booked]"),
+            "metric of the family named twice: booked",
+        ),
+        (
+            ("state: RUNNING", "state: RUNNING\n        correction: none"),
+            "holm, benjamini_hochberg",
         ),
         (("state: RUNNING", "state: running"), "DRAFT, RUNNING, PAUSED, COMPLETED"),
         (("state: RUNNING", "state: RUNNING\n        alpha: 1.0"), "less than 1"),
@@ -102,6 +126,13 @@ def transitions(directory, *, before, after):
 
 
 RUNNING = FILES["experiments/button.yml"]
+END_DECIDES = experiment(
+    (
+        "state: RUNNING",
+        "state: RUNNING\n        decision: fixed\n"
+        "        ends_at: 2026-02-01T00:00:00Z",
+    )
+)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +155,32 @@ RUNNING = FILES["experiments/button.yml"]
             [
                 "experiments/button.yml:4: arms: cannot change once the experiment has "
                 "left DRAFT; allowed: a new experiment"
+            ],
+        ),
+        *(
+            (
+                RUNNING,
+                experiment(
+                    ("state: RUNNING", f"state: RUNNING\n        {field}: {new}")
+                ),
+                [
+                    f"experiments/button.yml:3: {field}: cannot change once the "
+                    "experiment has left DRAFT; allowed: a new experiment"
+                ],
+            )
+            for field, new in (
+                ("expected_units", "9000"),
+                ("family", "[booked]"),
+                ("correction", "benjamini_hochberg"),
+                ("minimum_days", "7"),
+            )
+        ),
+        (
+            END_DECIDES,
+            END_DECIDES.replace("2026-02-01", "2026-03-01"),
+            [
+                "experiments/button.yml:4: ends_at: cannot change once the experiment "
+                "has left DRAFT; allowed: a new experiment"
             ],
         ),
         (

@@ -1,14 +1,14 @@
-from orchestration.experiments.results import Arm, Rules, compare_arms, store_results
+from orchestration.experiments.counts import Arm, Counted, Measured, Terms
+from orchestration.experiments.results import conclude_results, store_results
 
 
-def result(treated: int, variant: str = "treatment"):
-    return compare_arms(
-        "e",
-        "m",
-        control=Arm("control", 1000, 200, 3),
-        treatment=Arm(variant, 1000, treated, 4),
-        rules=Rules(0.05, 50, 5),
+def results(*treated: int, control: tuple[int, int] = (1000, 200)):
+    treatments = tuple(
+        Arm(f"treatment_{place}", control[0], count, 4)
+        for place, count in enumerate(treated)
     )
+    arms = (Arm("control", *control, 3), *treatments)
+    return conclude_results([Counted("e", Terms(), ((Measured("m"), arms),), 7)])
 
 
 def stored(connection):
@@ -19,24 +19,18 @@ def stored(connection):
 
 
 def test_the_same_results_change_nothing(connection):
-    assert store_results(connection, [result(260)]) == 1
-    assert store_results(connection, [result(260)]) == 0
-    assert stored(connection) == [("treatment", 260, "better", 7)]
+    assert store_results(connection, results(300)) == 1
+    assert store_results(connection, results(300)) == 0
+    assert stored(connection) == [("treatment_0", 300, "ship", 7)]
 
 
 def test_an_undefined_p_value_changes_nothing_either(connection):
-    nothing = compare_arms(
-        "e",
-        "m",
-        control=Arm("control", 60, 60, 0),
-        treatment=Arm("treatment", 60, 60, 0),
-        rules=Rules(0.05, 50, 5),
-    )
-    assert store_results(connection, [nothing]) == 1
-    assert store_results(connection, [nothing]) == 0
+    nothing = results(60, control=(60, 60))
+    assert store_results(connection, nothing) == 1
+    assert store_results(connection, nothing) == 0
 
 
 def test_an_arm_that_is_gone_leaves_the_table(connection):
-    store_results(connection, [result(260), result(200, "other")])
-    assert store_results(connection, [result(261)]) == 2
-    assert stored(connection) == [("treatment", 261, "better", 7)]
+    store_results(connection, results(300, 200))
+    assert store_results(connection, results(301)) == 2
+    assert stored(connection) == [("treatment_0", 301, "ship", 7)]

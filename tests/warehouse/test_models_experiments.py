@@ -1,5 +1,8 @@
 """Experiments count units in their first arm, by what they did after it."""
 
+import pytest
+
+from orchestration.experiments.results import read_results
 from tests.warehouse.definitions import define
 from tests.warehouse.histories import Event, at, build, load
 
@@ -25,7 +28,16 @@ def test_units_count_in_their_first_arm_and_those_of_two_arms_in_none(
         "starts_at": "2026-03-01T00:00:00Z",
         "arms": [{"variant": "control", "weight": 1}, {"variant": "big", "weight": 1}],
         "metrics": [{"name": "buys", "role": "primary", "within_hours": 24}],
+        "decision": "sequential",
+        "alpha": 0.05,
+        "expected_units": 5000,
+        "family": None,
+        "correction": "holm",
+        "minimum_units": 50,
+        "minimum_conversions": 5,
+        "minimum_days": 3,
     }
+    body["metrics"][0] |= {"better": "higher", "margin": None}
     define(connection, "experiment", "button", body, ["\"event_name\" = 'conversion'"])
     load(
         connection,
@@ -51,3 +63,29 @@ def test_units_count_in_their_first_arm_and_those_of_two_arms_in_none(
     ).fetchall()
     # c3 is not strictly after its exposure, c4 is outside the window.
     assert rows == [("big", False, 2, 0, 1), ("control", True, 1, 1, 0)]
+    (result,) = read_results(connection)
+    assert (result.control_unit_count, result.unit_count) == (1, 2)
+    assert (result.outcome, result.verdict) == ("immature", "immature")
+    # p of one against two where halves were declared, by scipy.stats.chisquare.
+    assert result.sample_ratio_p_value == pytest.approx(0.5637, abs=5e-5)
+    # The registry refuses such a change; a result does not rest on it.
+    assert changed(connection) == [(False,)]
+    connection.execute(
+        """
+        with versions as (
+            insert into registry.versions (hash, definition_count) values ('later', 1)
+            returning registry_version
+        )
+        insert into registry.definitions
+        select
+            kind, id, 2, versions.registry_version,
+            body || '{"alpha": 0.1}', hash, valid_from, file
+        from registry.definitions, versions where kind = 'experiment'
+        """
+    )
+    assert changed(connection) == [(True,)]
+
+
+def changed(connection):
+    query = "select has_changed from registry.experiments"
+    return connection.execute(query).fetchall()

@@ -326,8 +326,25 @@ select
     body ->> 'decision' as decision,
     (body ->> 'alpha')::numeric as alpha,
     (body ->> 'minimum_units')::integer as minimum_units,
-    (body ->> 'minimum_conversions')::integer as minimum_conversions
-from registry.in_force
+    (body ->> 'minimum_conversions')::integer as minimum_conversions,
+    (body ->> 'minimum_days')::integer as minimum_days,
+    body ->> 'correction' as correction,
+    (body ->> 'expected_units')::integer as expected_units,
+    -- Loading refuses such changes; a result must not rest on that alone.
+    (
+        select count(distinct history.body - case
+            when history.body ->> 'decision' = 'fixed'
+                then '{title,hypothesis,state,valid_from}'::text []
+            else '{title,hypothesis,state,valid_from,ends_at}'::text []
+        end) > 1
+        from registry.definitions as history
+        where
+            history.kind = in_force.kind
+            and history.id = in_force.id
+            and history.version <= in_force.version
+            and history.body ->> 'state' <> 'DRAFT'
+    ) as has_changed
+from registry.in_force as in_force
 where kind = 'experiment';
 
 -- One row per experiment and arm; arm 1 is the control.
@@ -351,7 +368,13 @@ select
     metric.body ->> 'name' as metric_name,
     metric.body ->> 'role' as role,
     (metric.body ->> 'within_hours')::integer as within_hours,
-    compiled.sql as predicate_sql
+    compiled.sql as predicate_sql,
+    metric.body ->> 'better' as better,
+    coalesce((metric.body ->> 'margin')::numeric, 0) as margin,
+    case jsonb_typeof(definition.body -> 'family')
+        when 'array' then definition.body -> 'family' ? (metric.body ->> 'name')
+        else metric.body ->> 'role' = 'primary'
+    end as is_in_family
 from registry.in_force as definition
 cross join lateral jsonb_array_elements(definition.body -> 'metrics')
 with ordinality as metric (body, metric_index)

@@ -18,8 +18,31 @@ create table experiments.experiment_results (
     high double precision,
     -- Null where the rates carry no information, or too few units were expected to convert.
     p_value double precision,
-    verdict text not null check (verdict in ('immature', 'inconclusive', 'better', 'worse')),
+    -- Of the arm, from all metrics of the experiment.
+    verdict text not null check (
+        verdict in ('invalid', 'immature', 'stop', 'ship', 'inconclusive')
+    ),
     reason text not null,
+    role text not null,
+    decision text not null,
+    -- Of the metric, in the direction in which it is good.
+    outcome text not null check (outcome in ('immature', 'inconclusive', 'better', 'worse')),
+    outcome_reason text not null,
+    smallest_expected_count double precision,
+    -- Fisher's, only where an expected count is below 5.
+    exact_p_value double precision,
+    sequential_low double precision,
+    sequential_high double precision,
+    sequential_p_value double precision,
+    -- Within the family; null outside it. Intervals are not adjusted.
+    adjusted_p_value double precision,
+    -- Null where the control is not distinguishable from zero.
+    lift double precision,
+    lift_low double precision,
+    lift_high double precision,
+    sample_ratio_p_value double precision,
+    sequential_sample_ratio_p_value double precision,
+    sample_ratio_p_value_with_multi_arm double precision,
     primary key (experiment_id, metric_name, variant)
 );
 
