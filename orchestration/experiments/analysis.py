@@ -112,14 +112,11 @@ def _estimates(
     few = compared.smallest_expected_count < SMALLEST_EXPECTED_COUNT
     exact = np.full(len(counts), np.nan)
     exact[few] = exact_p_values(**{name: each[few] for name, each in four.items()})
+    same = ("difference", "low", "high", "p_value", "smallest_expected_count")
     return {
+        **{name: getattr(compared, name) for name in same},
         "control_rate": rates[0],
         "rate": rates[1],
-        "difference": compared.difference,
-        "low": compared.low,
-        "high": compared.high,
-        "p_value": compared.p_value,
-        "smallest_expected_count": compared.smallest_expected_count,
         "exact_p_value": exact,
         "sequential_low": sequence.low,
         "sequential_high": sequence.high,

@@ -9,6 +9,77 @@ import psycopg
 
 Correction = Literal["holm", "benjamini_hochberg"]
 
+_COUNTED = """
+with
+
+counted as (
+
+    select
+        experiment_id,
+        metric_name,
+        variant,
+        sum(unit_count)::bigint as unit_count,
+        sum(conversion_count)::bigint as conversion_count,
+        sum(multi_arm_unit_count)::bigint as multi_arm_unit_count
+    from marts.experiment_counts
+    group by experiment_id, metric_name, variant
+
+),
+
+ran as (
+
+    select
+        experiment_id,
+        max(exposed_on) - min(exposed_on) + 1 as day_count
+    from marts.experiment_counts
+    group by experiment_id
+
+),
+
+through as (
+
+    select min(data_complete_through) as complete_at from ops.watermarks
+
+)
+
+select
+    experiments.experiment_id,
+    metrics.metric_name,
+    experiments.decision,
+    experiments.alpha::float8,
+    experiments.correction,
+    experiments.expected_units,
+    experiments.minimum_units,
+    experiments.minimum_conversions,
+    experiments.minimum_days,
+    metrics.role,
+    metrics.better,
+    metrics.margin::float8,
+    metrics.is_in_family,
+    arms.variant,
+    coalesce(counted.unit_count, 0),
+    coalesce(counted.conversion_count, 0),
+    coalesce(counted.multi_arm_unit_count, 0),
+    arms.weight,
+    ran.day_count,
+    experiments.decision = 'sequential'
+    or coalesce(experiments.ends_at <= through.complete_at, false),
+    experiments.has_changed
+from registry.experiments as experiments
+inner join ran on experiments.experiment_id = ran.experiment_id
+inner join registry.experiment_metrics as metrics
+    on experiments.experiment_id = metrics.experiment_id
+inner join registry.experiment_arms as arms
+    on experiments.experiment_id = arms.experiment_id
+left join counted
+    on
+        experiments.experiment_id = counted.experiment_id
+        and metrics.metric_name = counted.metric_name
+        and arms.variant = counted.variant
+cross join through
+order by experiments.experiment_id, metrics.metric_index, arms.arm_index
+"""
+
 
 class Arm(NamedTuple):
     """Units of one arm and how many of them converted."""
@@ -92,78 +163,7 @@ class Counted:
 
 def read_counts(connection: psycopg.Connection) -> list[Counted]:
     """Read the counts of every experiment that has exposed units."""
-    rows = connection.execute(
-        """
-        with
-
-        counted as (
-
-            select
-                experiment_id,
-                metric_name,
-                variant,
-                sum(unit_count)::bigint as unit_count,
-                sum(conversion_count)::bigint as conversion_count,
-                sum(multi_arm_unit_count)::bigint as multi_arm_unit_count
-            from marts.experiment_counts
-            group by experiment_id, metric_name, variant
-
-        ),
-
-        ran as (
-
-            select
-                experiment_id,
-                max(exposed_on) - min(exposed_on) + 1 as day_count
-            from marts.experiment_counts
-            group by experiment_id
-
-        ),
-
-        through as (
-
-            select min(data_complete_through) as complete_at from ops.watermarks
-
-        )
-
-        select
-            experiments.experiment_id,
-            metrics.metric_name,
-            experiments.decision,
-            experiments.alpha::float8,
-            experiments.correction,
-            experiments.expected_units,
-            experiments.minimum_units,
-            experiments.minimum_conversions,
-            experiments.minimum_days,
-            metrics.role,
-            metrics.better,
-            metrics.margin::float8,
-            metrics.is_in_family,
-            arms.variant,
-            coalesce(counted.unit_count, 0),
-            coalesce(counted.conversion_count, 0),
-            coalesce(counted.multi_arm_unit_count, 0),
-            arms.weight,
-            ran.day_count,
-            experiments.decision = 'sequential'
-            or coalesce(experiments.ends_at <= through.complete_at, false),
-            experiments.has_changed
-        from registry.experiments as experiments
-        inner join ran on experiments.experiment_id = ran.experiment_id
-        inner join registry.experiment_metrics as metrics
-            on experiments.experiment_id = metrics.experiment_id
-        inner join registry.experiment_arms as arms
-            on experiments.experiment_id = arms.experiment_id
-        left join counted
-            on
-                experiments.experiment_id = counted.experiment_id
-                and metrics.metric_name = counted.metric_name
-                and arms.variant = counted.variant
-        cross join through
-        order by experiments.experiment_id, metrics.metric_index, arms.arm_index
-        """
-    ).fetchall()
+    rows = connection.execute(_COUNTED).fetchall()
     return [_counted(list(group)) for _, group in groupby(rows, key=lambda row: row[0])]
 
 
