@@ -3,9 +3,10 @@
     (({{ numerator }})::numeric / nullif(({{ denominator }})::numeric, 0))
 {%- endmacro %}
 
-{# An exact percentile of a column: a value that occurs, the same in any order of rows. #}
+{# A percentile of a column, between two of its values where it lies between them; the same
+   in any order of rows. #}
 {% macro percentile(column, fraction) -%}
-    percentile_disc({{ fraction }}) within group (order by {{ column }})
+    round((percentile_cont({{ fraction }}) within group (order by {{ column }}))::numeric, 6)
 {%- endmacro %}
 
 {# The total order of events (SEMANTICS 2.2), the same on every locale. #}

@@ -1,6 +1,19 @@
 {# The CTEs that say which attempts of the changed days count in which group, as `attempts`:
    in all, and in that of their value or what their value is folded into. #}
 {% macro split_attempts() -%}
+    -- Views of the registry, read once: evaluated for every row, they took minutes.
+    plans as materialized (
+
+        select * from {{ source('registry', 'funnel_plans') }}
+
+    ),
+
+    steps as materialized (
+
+        select * from {{ source('registry', 'funnel_steps') }}
+
+    ),
+
     counted_attempts as (
 
         select
@@ -8,7 +21,7 @@
             plans.breakdown_top,
             plans.has_breakdown
         from {{ ref('funnel_attempts') }} as attempts
-        inner join {{ source('registry', 'funnel_plans') }} as plans
+        inner join plans
             on attempts.funnel_id = plans.funnel_id
         where {{ changed_days('attempts.entered_on', ['funnel_attempts']) }}
 
@@ -127,9 +140,9 @@
             {{ time_columns('seconds_from_previous', 'reached') }},
             funnels.histogram(reached.time_bins, plans.time_bin_count) as time_histogram
         from entered
-        inner join {{ source('registry', 'funnel_plans') }} as plans
+        inner join plans
             on entered.funnel_id = plans.funnel_id
-        inner join {{ source('registry', 'funnel_steps') }} as steps
+        inner join steps
             on entered.funnel_id = steps.funnel_id
         left join reached
             on
@@ -142,7 +155,7 @@
     )
 {%- endmacro %}
 
-{# How long it took, of those who got there: values that occur, and their mean. #}
+{# How long it took, of those who got there; between two times lies half of the way. #}
 {% macro time_statistics(column) -%}
     ({{ percentile(column, 0.5) }})::numeric(18, 6) as median_{{ column }},
     ({{ percentile(column, 0.75) }})::numeric(18, 6) as p75_{{ column }},
@@ -176,9 +189,9 @@
             plans.time_bin_count
         ) as time_bin
     from {{ attempts }} as counted
-    inner join {{ source('registry', 'funnel_plans') }} as plans
+    inner join plans
         on counted.funnel_id = plans.funnel_id
-    inner join {{ source('registry', 'funnel_steps') }} as steps
+    inner join steps
         on
             counted.funnel_id = steps.funnel_id
             and counted.reached_at[steps.step_index] is not null

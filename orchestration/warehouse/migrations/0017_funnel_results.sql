@@ -241,10 +241,10 @@ language sql stable as $$
             step_index,
             count(*) as unit_count,
             count(*) filter (where is_mature) as mature_count,
-            percentile_disc(array[0.5, 0.75, 0.9]) within group (
+            percentile_cont(array[0.5, 0.75, 0.9]) within group (
                 order by from_entry
             ) filter (where is_mature) as entry_times,
-            percentile_disc(array[0.5, 0.75, 0.9]) within group (
+            percentile_cont(array[0.5, 0.75, 0.9]) within group (
                 order by from_previous
             ) filter (where is_mature) as previous_times,
             avg(from_entry) filter (where is_mature) as mean_from_entry,
@@ -287,13 +287,13 @@ language sql stable as $$
         entered.mature_completed_count / nullif(entered.mature_entry_count, 0)::numeric,
         entered.mature_entry_count,
         coalesce(reached.mature_count, 0),
-        reached.entry_times[1],
-        reached.entry_times[2],
-        reached.entry_times[3],
+        round(reached.entry_times[1]::numeric, 6),
+        round(reached.entry_times[2]::numeric, 6),
+        round(reached.entry_times[3]::numeric, 6),
         reached.mean_from_entry,
-        reached.previous_times[1],
-        reached.previous_times[2],
-        reached.previous_times[3],
+        round(reached.previous_times[1]::numeric, 6),
+        round(reached.previous_times[2]::numeric, 6),
+        round(reached.previous_times[3]::numeric, 6),
         reached.mean_from_previous,
         funnels.histogram(reached.bins, time_bin_count)
     from entered
