@@ -62,10 +62,11 @@ def test_counts_never_increase_along_required_steps(worlds):
 def test_an_earlier_first_step_never_loses_a_conversion(worlds):
     tried = 0
     for funnel, histories in worlds:
+        event = funnel.steps[0].alternatives[0].event
         unbounded = replace(funnel, entry_from=None, entry_to=None, clips=False)
         for unit, rows in histories.items():
             if may_only_gain(funnel) and outcomes(rows, unbounded, watermark=MIDDLE):
-                more = with_earlier_entry(rows, unbounded, unit=f"{unit}+")
+                more = with_earlier_entry(rows, event, unit=f"{unit}+")
                 assert deepest(more, unbounded) >= deepest(rows, unbounded)
                 tried += 1
     assert tried > 100

@@ -4,22 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tests.warehouse.funnel_reference.attempts import Outcome
-from tests.warehouse.funnel_reference.definitions import Funnel, Row, Visit
+from tests.warehouse.funnel_reference.definitions import Funnel, Row
 
 LONG_BEFORE = timedelta(minutes=50)
 
 
-def with_earlier_entry(rows: Sequence[Row], funnel: Funnel, *, unit: str) -> list[Row]:
-    """Return the rows as those of another unit, with a first step before them all."""
-    happening = funnel.steps[0].alternatives[0]
+def with_earlier_entry(rows: Sequence[Row], event: str, *, unit: str) -> list[Row]:
+    """Return the rows as those of another unit, with such an event before them all."""
     first = min(rows, key=lambda row: row.position)
     entry = Row(
         id=f"{unit}-entry",
         occurred_at=first.occurred_at - LONG_BEFORE,
-        event=happening.event,
+        event=event,
         unit=unit,
-        properties=dict(happening.where),
+        properties={"size": "s", "colour": "red"},
     )
     return [entry, *renamed(rows, unit=unit)]
 
@@ -51,13 +49,3 @@ def grows_no_counts(counts: Sequence[int], funnel: Funnel) -> bool:
     """Tell whether counts never increase along required steps."""
     required = [counts[place] for place in funnel.required]
     return required == sorted(required, reverse=True)
-
-
-def without_unit(outcome: Outcome) -> tuple[object, ...]:
-    """Return what an outcome says of any unit: state and counted path."""
-    unit = outcome.attempt.unit
-    return (outcome.state, [_known(visit, unit) for visit in outcome.attempt.path])
-
-
-def _known(visit: Visit, unit: str) -> tuple[int, str]:
-    return (visit.step, visit.row.id.removeprefix(unit))
