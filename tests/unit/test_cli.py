@@ -28,12 +28,13 @@ def test_help_lists_every_command_with_what_it_does():
         assert call(command, "--help").exit_code == 0
 
 
-@pytest.mark.thorough  # alone: what runs beside it would be counted, too
-def test_help_costs_a_third_of_a_second():
+@pytest.mark.thorough  # processes are started, which takes seconds
+def test_help_costs_little_more_than_the_libraries_that_print_it():
     program = "import sys; sys.argv = ['daybook', '--help']\n"
     program += "from orchestration.cli import main; main()"
+    libraries = "import typer, psycopg, rich.panel, rich.table, rich.markdown"
 
-    def cost():
+    def cost(program):
         before = os.times()
         subprocess.run(
             [sys.executable, "-c", program],
@@ -45,8 +46,9 @@ def test_help_costs_a_third_of_a_second():
         used = after.children_user + after.children_system
         return used - before.children_user - before.children_system
 
-    # The best of three: caches are cold, and others use the machine.
-    assert min(cost() for _ in range(3)) <= 0.35
+    # The best of some, in turn: caches are cold, and others use the machine.
+    costs = [(cost(program), cost(libraries)) for _ in range(5)]
+    assert min(ours for ours, _ in costs) <= 1.8 * min(theirs for _, theirs in costs)
 
 
 @pytest.mark.parametrize(
