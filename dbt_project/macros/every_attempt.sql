@@ -2,7 +2,7 @@
    definition names what it calls whether or not it knows any funnel yet. #}
 {% macro every_attempt() -%}
     {%- for funnel in funnel_plans() %}
-    {{ funnel_attempts_of(funnel) }}
+        {{ funnel_attempts_of(funnel) }}
     union all
     {%- endfor %}
     select

@@ -25,19 +25,18 @@
         insert into {{ target }} ({{ columns | join(', ') }})
         select {{ columns | join(', ') }}
         from {{ fresh }} as new_rows
-        where
-            not exists (
-                {{ same_row(target, 'new_rows', columns) }}
-                {%- if config.require('meta')['rebuild'] in ['days', 'extents'] %}
-                -- Said again, or the days of this build would be looked for in all.
-                and ({{ replaced_scope('same_rows') }})
-                {%- endif %}
-            )
+        where not exists ({{ same_row(target, 'new_rows', columns) }}{{ scope_again() }})
         returning {{ recorded_columns() }}
     ){{ record_units('added') }}
 
     {{ record_changed('added') }}
 {% endmacro %}
+
+{# The scope said again, or the days of this build would be looked for in all. #}
+{% macro scope_again() -%}
+    {{ ' and (' ~ replaced_scope('same_rows') ~ ')'
+        if config.require('meta')['rebuild'] in ['days', 'extents'] }}
+{%- endmacro %}
 
 {# Columns by which a model logs the keys that it replaced, if it does. #}
 {% macro replaced_keys() -%}
@@ -69,6 +68,19 @@
         and ({{ ours | join(', ') }}) is not distinct from ({{ theirs | join(', ') }})
 {%- endmacro %}
 
+{# Rows of one day may come from different parents, each with days of its own. #}
+{% macro changed_parts(scope, meta) -%}
+    {%- set conditions = [] -%}
+    {%- for part in meta.get('parts', [{'rows': 'true', 'parents': meta['parents']}]) -%}
+        {%- set days = changed_days(
+            scope, part['parents'], before=meta.get('spread', 0),
+            after=meta.get('spread_after', 0)
+        ) -%}
+        {%- do conditions.append('(' ~ part['rows'] ~ ' and ' ~ days ~ ')') -%}
+    {%- endfor -%}
+    {{ conditions | join(' or ') }}
+{%- endmacro %}
+
 {# The rows of the model that this build may replace, by `meta.rebuild`. #}
 {% macro replaced_scope(rows) -%}
     {%- set meta = config.require('meta') -%}
@@ -84,16 +96,7 @@
                 and {{ rows }}.started_at between extents.from_at and extents.to_at
         )
     {%- elif meta['rebuild'] == 'days' -%}
-        {#- Rows of one day may come from different parents, each with days of its own. -#}
-        {%- set scope = rows ~ '.' ~ meta.get('scope', day_column()) -%}
-        {%- set whole = {'rows': 'true', 'parents': meta['parents']} -%}
-        {%- for part in meta.get('parts', [whole]) %}
-        ({{ part['rows'] }} and {{ changed_days(
-            scope, part['parents'], before=meta.get('spread', 0),
-            after=meta.get('spread_after', 0)
-        ) }})
-        {{- ' or' if not loop.last }}
-        {%- endfor %}
+        {{ changed_parts(rows ~ '.' ~ meta.get('scope', day_column()), meta) }}
     {%- elif meta['rebuild'] == 'attempts' -%}
         {{ replaced_attempts() }}
     {%- elif meta['rebuild'] == 'keys' -%}
