@@ -23,7 +23,12 @@ CANARIES = Needles([USER, DEVICE, EMAIL, ADDRESS, HOSTILE])
 # Where rows of persons are, and an erasure goes.
 PERSONAL = ("raw.", "identity.", "intermediate.", "marts.", "published_data.")
 # Notes for the build to come, which takes them away.
-UNSETTLED = ("ops.touched_devices", "ops.build_extents", "ops.claimed_devices")
+UNSETTLED = (
+    "ops.touched_devices",
+    "ops.build_extents",
+    "ops.claimed_devices",
+    "ops.changed_units",
+)
 
 
 def seen(minute, **fields):
