@@ -89,9 +89,9 @@ def units(connection):
 
 @pytest.fixture
 def built(database, connection):
-    set_rules(connection)
     define_funnels(connection, {"buy": funnel("page_view", "click")})
     define_experiment(connection)
+    set_rules(connection)
     load(connection, EVENTS)
     build(connection, url=database, select=MODELS)
     return connection
