@@ -46,7 +46,7 @@ NO_DAYS = "(select null::date as day where false) as given"
         ("{{ safe_divide('1', '0') }}", None),
         ("{{ safe_divide('null', '4') }}", None),
         (from_values(PERCENTILE.format(0.5), [9, 1, 4]), 4),
-        (from_values(PERCENTILE.format(0.75), [9, 1, 4, 7]), 7),
+        (from_values(PERCENTILE.format(0.75), [9, 1, 4, 7]), 7.5),
         (from_values(PERCENTILE.format(0.5), ["null::integer"]), None),
         (
             SPINE.format(DAYS),
