@@ -29,7 +29,7 @@ def test_help_lists_every_command_with_what_it_does():
 
 
 @pytest.mark.thorough  # processes are started, which takes seconds
-def test_help_costs_little_more_than_the_libraries_that_print_it():
+def test_help_costs_a_third_of_a_second_and_little_beside_its_libraries():
     program = "import sys; sys.argv = ['daybook', '--help']\n"
     program += "from orchestration.cli import main; main()"
     libraries = "import typer, psycopg, rich.panel, rich.table, rich.markdown"
@@ -46,9 +46,12 @@ def test_help_costs_little_more_than_the_libraries_that_print_it():
         used = after.children_user + after.children_system
         return used - before.children_user - before.children_system
 
-    # The best of some, in turn: caches are cold, and others use the machine.
-    costs = [(cost(program), cost(libraries)) for _ in range(5)]
-    assert min(ours for ours, _ in costs) <= 1.8 * min(theirs for _, theirs in costs)
+    # The best of three, in turn: caches are cold, and others use the machine.
+    costs = [(cost(program), cost(libraries)) for _ in range(3)]
+    ours, theirs = (min(each) for each in zip(*costs, strict=True))
+    assert ours <= 0.35
+    # One heavy import makes it 1.5 and more, also on a machine fast enough to hide it.
+    assert ours <= 1.4 * theirs
 
 
 @pytest.mark.parametrize(
