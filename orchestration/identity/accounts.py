@@ -87,7 +87,7 @@ _DEVICES = """
     from raw.events as events
     inner join changed_accounts using (user_id)
     where events.device_id is not null
-    group by events.device_id
+    group by events.device_id, events.occurred_on
 """
 
 # Every day the account has: its events, the anonymous ones of devices that are its own,

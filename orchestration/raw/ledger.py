@@ -17,6 +17,7 @@ from orchestration.raw.records import Row
 
 # How many touched devices are kept in memory before they are written out.
 _DEVICE_LIMIT = 200_000
+_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,8 @@ class Touched:
     def __init__(self) -> None:
         self._rows: Counter[tuple[int, date, str]] = Counter()
         self._changes: Counter[tuple[int, date, str]] = Counter()
-        self._devices: dict[tuple[int, str], tuple[int, int]] = {}
+        # By day too: a straggler must not drag in every day between it and its fellows.
+        self._devices: dict[tuple[int, str, int], tuple[int, int]] = {}
 
     @property
     def days(self) -> set[date]:
@@ -223,15 +225,15 @@ class Touched:
         for (day, name), count in names.items():
             self._rows[load_id, day, name] += count
             self._changes[load_id, day, name] += count
-        # In the order of time a device's last event overwrites its others, and in the
-        # other order its first: two dictionaries instead of a comparison per row.
+        # In the order of time a device's last event of a day overwrites its others, and
+        # in the other order its first: two dictionaries, no comparison per row.
         ordered = sorted(rows, key=attrgetter("occurred_at"))
         instants = [row.occurred_at for row in ordered]
-        devices = [row.device_id for row in ordered]
-        last = dict(zip(devices, instants, strict=True))
-        first = dict(zip(reversed(devices), reversed(instants), strict=True))
-        self.add_devices((load_id, *each) for each in first.items())
-        self.add_devices((load_id, *each) for each in last.items())
+        days = [(row.device_id, row.occurred_at // _DAY) for row in ordered]
+        last = dict(zip(days, instants, strict=True))
+        first = dict(zip(reversed(days), reversed(instants), strict=True))
+        for ends in (first, last):
+            self.add_devices((load_id, key[0], at) for key, at in ends.items())
 
     def add_days(
         self, touched: Iterable[tuple[int, date, str]], *, change: int
@@ -247,7 +249,7 @@ class Touched:
         for load_id, device_id, instant in touched:
             if device_id is None:
                 continue
-            key = (load_id, device_id)
+            key = (load_id, device_id, instant // _DAY)
             span = devices.get(key)
             if span is None:
                 devices[key] = (instant, instant)
@@ -277,8 +279,8 @@ class Touched:
             "ops.touched_devices",
             ("load_id", "device_id", "first_at", "last_at"),
             (
-                (*key, from_micros(first), from_micros(last))
-                for key, (first, last) in self._devices.items()
+                (load_id, device_id, from_micros(first), from_micros(last))
+                for (load_id, device_id, _), (first, last) in self._devices.items()
             ),
         )
         self._devices.clear()

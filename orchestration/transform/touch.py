@@ -91,19 +91,21 @@ _DEVICES = """
     from (
         select
             events.device_id,
+            events.occurred_on as day,
             events.occurred_at as first_at,
             events.occurred_at as last_at
         from raw.events as events
         where events.occurred_on in ({days}) and events.device_id is not null
         {sessions}
     ) as touched
-    group by touched.device_id
+    group by touched.device_id, touched.day
 """
 
 _SESSIONS = """
         union all
         select
             sessions.device_id,
+            sessions.started_on as day,
             sessions.started_at as first_at,
             sessions.ended_at as last_at
         from {sessions} as sessions

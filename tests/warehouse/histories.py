@@ -318,11 +318,12 @@ def _touch(
             " values (%s, %s, %s, %s)",
             (load_id, day, event_name, count),
         )
-    moments: dict[str, list[datetime]] = {}
+    moments: dict[tuple[str, date], list[datetime]] = {}
     for event in events:
         if event.device_id is not None:
-            moments.setdefault(event.device_id, []).append(event.occurred_at)
-    for device, instants in moments.items():
+            key = (event.device_id, event.occurred_on)
+            moments.setdefault(key, []).append(event.occurred_at)
+    for (device, _), instants in moments.items():
         connection.execute(
             "insert into ops.touched_devices (load_id, device_id, first_at, last_at)"
             " values (%s, %s, %s, %s)",

@@ -39,9 +39,11 @@ def test_a_load_writes_rows_keys_ledger_days_devices_and_names(database, connect
         (date(2026, 1, 5), "page_view", 2, 2),
         (date(2026, 1, 6), "click", 1, 1),
     ]
+    midnight = NOON + timedelta(hours=12)
     assert rows_of(
-        connection, "select device_id, first_at, last_at from ops.touched_devices"
-    ) == [("d1", NOON, NOON + timedelta(hours=12))]
+        connection,
+        "select device_id, first_at, last_at from ops.touched_devices order by 2",
+    ) == [("d1", NOON, NOON + timedelta(minutes=5)), ("d1", midnight, midnight)]
     assert rows_of(connection, "select uri, status from ops.files") == [
         ("one", "loaded")
     ]
