@@ -12,8 +12,11 @@ import psycopg
 # Of the rows of a source's usual day.
 SHARE_OF_A_DELIVERY = 0.01
 
-# A source that usually has fewer rows has days without any, by chance alone.
-LEAST_USUAL_ROWS = 20
+# A silence that chance brings oftener than that is no gap. A house looks at thousands of
+# days of sources and types a month, and must not cry wolf in any.
+CHANCE = 1e-6
+# So many days before a silence tell how much usually comes, and how unevenly.
+DAYS_TOLD_FROM = 28
 
 # A type of event that came on each of so many days before is expected on the next.
 USUAL_DAYS = 7
@@ -54,13 +57,21 @@ def find_gaps(connection: psycopg.Connection, *, timezone: str) -> list[Gap]:
     an app database holds has no gaps: every extract reads all of its days.
 
     A type of event that came every day and then did not, while others of its source
-    did, is a gap too: a tracker that broke, or a name that changed.
+    did, is a gap too: a tracker that broke, or a name that changed. Silent for longer
+    than it was ever heard, as after a campaign, it has ended and is none any more.
+
+    What comes in few rows, or in bursts, has days without any by chance alone. The
+    rows of the days before tell how likely that is: for counts with mean m and
+    variance d * m, spread like a negative binomial, a day is empty with probability
+    exp(-m * ln(d) / (d - 1)), which is exp(-m) of Poisson where d is 1. Of a type, m
+    is as much less as its source had less on the day: a thin day has fewer of all.
     """
     parameters = {
         "timezone": timezone,
         "share": SHARE_OF_A_DELIVERY,
-        "least": LEAST_USUAL_ROWS,
-        "days": USUAL_DAYS,
+        "usual_days": USUAL_DAYS,
+        "days": DAYS_TOLD_FROM,
+        "chance": CHANCE,
     }
     return [Gap(*row) for row in connection.execute(_GAPS, parameters)]
 
@@ -89,14 +100,14 @@ _GAPS = """
             percentile_cont(0.5) within group (order by row_count) as row_count
         from counted
         group by source, event_name
-        having percentile_cont(0.5) within group (order by row_count) >= %(least)s
     ),
 
     present as (
         select
             counted.source,
             counted.event_name,
-            counted.day
+            counted.day,
+            counted.row_count
         from counted
         inner join usual
             on
@@ -143,35 +154,78 @@ _GAPS = """
             expected.*,
             present.day is null as is_missing,
             count(present.day) over (
-                partition by expected.source, expected.event_name
-                order by expected.day
-                rows between %(days)s preceding and 1 preceding
-            ) as days_before
+                days_before rows between %(usual_days)s preceding and 1 preceding
+            ) as usual_day_count,
+            count(present.day) over (
+                days_before rows between unbounded preceding and 1 preceding
+            ) as heard_day_count,
+            present.row_count,
+            avg(present.row_count) over told_from as mean,
+            -- 1 where rows come one by one; a single day tells nothing of it.
+            greatest(
+                1, var_samp(present.row_count) over told_from
+                / avg(present.row_count) over told_from
+            ) as dispersion
         from expected
         left join present
             on
                 expected.source = present.source
                 and expected.event_name is not distinct from present.event_name
                 and expected.day = present.day
+        window
+            days_before as (
+                partition by expected.source, expected.event_name order by expected.day
+            ),
+            told_from as (days_before rows between %(days)s preceding and 1 preceding)
     ),
 
     missing as (
         select
-            *,
-            day - (row_number() over (
-                partition by source, event_name order by day
+            looked_at.*,
+            least(1, whole.row_count / whole.mean) as volume,
+            looked_at.day - (row_number() over (
+                partition by looked_at.source, looked_at.event_name
+                order by looked_at.day
             ))::integer as island
         from looked_at
-        where is_missing
+        left join looked_at as whole
+            on
+                looked_at.event_name is not null
+                and whole.event_name is null
+                and whole.source = looked_at.source
+                and whole.day = looked_at.day
+        where looked_at.is_missing
+    ),
+
+    silences as (
+        select
+            source,
+            event_name,
+            min(day) as first_day,
+            max(day) as last_day,
+            count(*) as day_count,
+            sum(coalesce(volume, 1)) as volume,
+            (array_agg(usual_day_count order by day))[1] as usual_day_count,
+            (array_agg(heard_day_count order by day))[1] as heard_day_count,
+            (array_agg(mean order by day))[1]::float8 as mean,
+            (array_agg(dispersion order by day))[1]::float8 as dispersion
+        from missing
+        group by source, event_name, island
     )
 
     select
         source,
-        min(day),
-        max(day),
+        first_day,
+        last_day,
         event_name
-    from missing
-    group by source, event_name, island
-    having event_name is null or (array_agg(days_before order by day))[1] = %(days)s
-    order by source, event_name nulls first, min(day)
+    from silences
+    where
+        (
+            event_name is null
+            or (usual_day_count = %(usual_days)s and heard_day_count >= day_count)
+        )
+        and volume * mean * case
+            when dispersion > 1.000001 then ln(dispersion) / (dispersion - 1) else 1
+        end >= -ln(%(chance)s)
+    order by source, event_name nulls first, first_day
 """

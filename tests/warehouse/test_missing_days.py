@@ -63,10 +63,62 @@ def test_quiet_days_of_an_app_database_are_no_gaps(connection, tmp_path):
     assert gaps_of(connection, tmp_path).detail == "no source lacks a day"
 
 
-def test_a_source_of_few_rows_may_have_days_without_any(connection, tmp_path):
+def test_days_that_chance_leaves_empty_are_no_gaps_and_many_in_a_row_are(
+    connection, tmp_path
+):
     for number in (0, 1, 3):
         load(connection, usual_day(number, count=5))
     complete_through(connection, 4)
+    # Where five rows come one by one, one day of 148 has none: exp(-5).
+    assert gaps_of(connection, tmp_path).detail == "no source lacks a day"
+    complete_through(connection, 7)
+    assert gaps_of(connection, tmp_path).detail == "no source lacks a day"
+    complete_through(connection, 8)
+    # exp(-15) is less than one in a million.
+    assert gaps_of(connection, tmp_path).detail == "3 days lack the data of web"
+
+
+def test_what_comes_in_bursts_may_be_silent_for_a_day_and_what_comes_evenly_not(
+    connection, tmp_path
+):
+    """Thirty rows a day both: of one visitor or two on some days, or one by one."""
+    bursts = [6, 54, 12, 66, 18, 48, 6, 30]
+    for number, count in enumerate(bursts):
+        load(connection, usual_day(number, count=100))
+        load(connection, usual_day(number, count=count, name="interaction"))
+        load(connection, usual_day(number, count=30, name="search_performed"))
+    load(connection, usual_day(8, count=100))
+    complete_through(connection, 10)
+    assert gaps_of(connection, tmp_path).detail == (
+        "1 days lack the data of search_performed of web"
+    )
+
+
+def test_a_thin_day_of_a_source_may_lack_a_rare_type_and_a_usual_day_not(
+    connection, tmp_path
+):
+    for number in range(8):
+        load(connection, usual_day(number, count=200))
+        load(connection, usual_day(number, name="interaction"))
+    load(connection, usual_day(8, count=20))
+    complete_through(connection, 10)
+    assert gaps_of(connection, tmp_path).detail == "no source lacks a day"
+    load(connection, usual_day(8, count=180, name="scroll"))
+    assert gaps_of(connection, tmp_path).detail == (
+        "1 days lack the data of interaction of web"
+    )
+
+
+def test_a_type_silent_for_longer_than_it_was_heard_has_ended(connection, tmp_path):
+    for number in range(17):
+        load(connection, usual_day(number))
+        if number < 8:
+            load(connection, usual_day(number, name="interaction"))
+    complete_through(connection, 17)
+    assert gaps_of(connection, tmp_path).detail == (
+        "8 days lack the data of interaction of web"
+    )
+    complete_through(connection, 18)
     assert gaps_of(connection, tmp_path).detail == "no source lacks a day"
 
 
