@@ -8,6 +8,7 @@ from orchestration.raw.definitions import judge_files
 from orchestration.registry.storing import refresh_registry
 from orchestration.resources import OWNERS, Warehouse, small_table
 from orchestration.transform.assets import SOURCES
+from orchestration.warehouse.migrations import check_schema
 
 tables = [
     dg.AssetSpec(
@@ -45,6 +46,8 @@ def definitions(
     line and field. A rerun without a change writes nothing.
     """
     with warehouse.connection("daybook registry") as connection:
+        # Every job begins here; a code location that runs on may be older by now.
+        check_schema(connection)
         refreshed = refresh_registry(
             connection, warehouse.settings.registry_dir, judge=judge_files
         )

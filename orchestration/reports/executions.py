@@ -5,14 +5,16 @@ leaves FAILED, never RUNNING.
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 
 class Rendered(NamedTuple):
@@ -30,13 +32,22 @@ class Key:
     period_from: date
     period_to: date
     data_version: int
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def parameters_text(self) -> str:
+        """Return the parameters as one text, in whatever order they were given."""
+        return json.dumps(self.parameters, sort_keys=True)
 
     def file_name(self, kind: str) -> str:
         """Name the artefact; holds no value that a user typed."""
         span = f"{self.period_from:%Y-%m-%d}"
         if self.period_to != self.period_from:
             span += f"_{self.period_to:%Y-%m-%d}"
-        return f"{self.report}_{span}_v{self.data_version}.{kind}"
+        name = f"{self.report}_{span}_v{self.data_version}"
+        if self.parameters:
+            name += f"_{hashlib.sha256(self.parameters_text.encode()).hexdigest()[:8]}"
+        return f"{name}.{kind}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,8 @@ def execute_report(
         Yields an artefact by format; called only if the key is new.
     """
     # Held by the session: gone with it, so that nobody waits for the dead.
-    connection.execute("select pg_advisory_lock(hashtext(%s))", (f"report {key}",))
+    name = key.file_name("lock")
+    connection.execute("select pg_advisory_lock(hashtext(%s))", (name,))
     try:
         connection.execute(
             """
@@ -76,16 +88,15 @@ def execute_report(
                 finished_at = clock_timestamp()
             where
                 state = 'RUNNING'
-                and (report, period_from, period_to, data_version) = (%s, %s, %s, %s)
+                and (report, period_from, period_to, data_version, parameters)
+                = (%s, %s, %s, %s, %s)
             """,
             _values(key),
         )
         known = _completed(connection, key=key, folder=folder)
         return known or _execute(connection, key=key, folder=folder, render=render)
     finally:
-        connection.execute(
-            "select pg_advisory_unlock(hashtext(%s))", (f"report {key}",)
-        )
+        connection.execute("select pg_advisory_unlock(hashtext(%s))", (name,))
 
 
 def _execute(
@@ -140,9 +151,9 @@ def _open(connection: psycopg.Connection, key: Key) -> int:
     row = connection.execute(
         """
         insert into reports.executions (
-            report, period_from, period_to, data_version, state
+            report, period_from, period_to, data_version, parameters, state
         )
-        values (%s, %s, %s, %s, 'RUNNING')
+        values (%s, %s, %s, %s, %s, 'RUNNING')
         returning execution_id
         """,
         _values(key),
@@ -161,7 +172,8 @@ def _completed(
         inner join reports.artefacts using (execution_id)
         where
             state = 'COMPLETED'
-            and (report, period_from, period_to, data_version) = (%s, %s, %s, %s)
+            and (report, period_from, period_to, data_version, parameters)
+            = (%s, %s, %s, %s, %s)
         """,
         _values(key),
     ).fetchall()
@@ -198,5 +210,11 @@ def _write(path: Path, content: bytes) -> Path:
     return path
 
 
-def _values(key: Key) -> tuple[str, date, date, int]:
-    return key.report, key.period_from, key.period_to, key.data_version
+def _values(key: Key) -> tuple[str, date, date, int, Jsonb]:
+    return (
+        key.report,
+        key.period_from,
+        key.period_to,
+        key.data_version,
+        Jsonb(dict(key.parameters)),
+    )

@@ -45,7 +45,7 @@ def make_overview(connection: psycopg.Connection, *, folder: Path) -> Made | Non
             "csv": Rendered(table, row_count),
         }
 
-    key = Key(REPORT, day, day, version.publication_id)
+    key = Key(REPORT, day, day, version.publication_id, {"metrics": metrics})
     return Made(day, execute_report(connection, key=key, folder=folder, render=render))
 
 

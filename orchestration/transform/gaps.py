@@ -12,8 +12,8 @@ import psycopg
 # Of the rows of a source's usual day.
 SHARE_OF_A_DELIVERY = 0.01
 
-# A silence that chance brings oftener than that is no gap. A house looks at thousands of
-# days of sources and types a month, and must not cry wolf in any.
+# A silence that chance brings oftener than that is no gap. A house looks at thousands
+# of days of sources and types a month, and must not cry wolf in any.
 CHANCE = 1e-6
 # So many days before a silence tell how much usually comes, and how unevenly.
 DAYS_TOLD_FROM = 28

@@ -11,6 +11,7 @@ from orchestration.definitions import defs
 from orchestration.health.alerts import open_alert
 from orchestration.health.pauses import pause
 from orchestration.health.runs import Run, note_run
+from orchestration.registry import assets as registry
 from orchestration.reports import assets as reports
 from orchestration.resources import Warehouse, WarehouseError, patiently
 from orchestration.segments import assets as segments
@@ -115,6 +116,21 @@ def test_an_error_of_postgres_reaches_the_event_log_without_its_row(warehouse):
     ):
         insert(connection)
     assert raised.value.__cause__ is None
+
+
+def test_a_run_refuses_a_warehouse_that_a_newer_version_migrated(warehouse, connection):
+    connection.execute(
+        "insert into ops.migrations (number, name, checksum) "
+        "values (9999, '9999_of_tomorrow.sql', 'x')"
+    )
+    connection.commit()
+    result = materialize(registry.definitions, warehouse)
+    assert not result.success
+    [failure] = said(result, "STEP_FAILURE")
+    assert "it has 9999_of_tomorrow.sql" in str(failure.step_failure_data.error)
+    assert connection.execute("select count(*) from registry.versions").fetchone() == (
+        0,
+    )
 
 
 def touch(**config):

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 
+from tests.warehouse.definitions import define
 from tests.warehouse.engaged_world import WATERMARK
 
 DAY = WATERMARK.date()
@@ -76,6 +77,13 @@ def test_errors_are_one_group_whatever_their_numbers(engaged):
     assert groups[0].last_at - groups[0].first_at == timedelta(minutes=1)
     # One person met it, so its words may be that person's own.
     assert groups[0].message is None
+
+
+def test_words_of_an_error_are_told_where_as_many_met_it_as_the_registry_asks(engaged):
+    with engaged.connection.transaction(force_rollback=True):
+        define(engaged.connection, "defaults", "defaults", {"small_number_k": 1}, ())
+        groups = engaged.rows("select message from published.error_groups")
+        assert all(group.message for group in groups)
 
 
 def test_failures_to_log_in_are_a_rate_per_day_and_way(engaged):

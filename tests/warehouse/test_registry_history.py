@@ -231,6 +231,7 @@ def test_the_views_say_what_the_files_say(connection, tmp_path):
         "purposes": ("analytics", "consent", True, False),
         "retention": ("raw_events", 365),
         "days_late_allowed": (3,),
+        "small_number_k": (10,),
     }.items():
         assert (
             connection.execute(f"select * from registry.{view}").fetchone() == expected

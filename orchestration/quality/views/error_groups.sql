@@ -5,7 +5,10 @@ select
     met.fingerprint,
     min(met.error_type) as error_type,
     case
-        when count(distinct met.person_id) >= 10 then min(met.message)
+        when
+            count(distinct met.person_id)
+            >= (select least.small_number_k from registry.small_number_k as least)
+            then min(met.message)
     end as message,
     min(met.frames) as frames,
     sum(met.error_count)::bigint as error_count,

@@ -422,6 +422,12 @@ select (body ->> 'days_late_allowed')::integer as days_late_allowed
 from registry.in_force
 where kind = 'defaults';
 
+-- One row: of how many persons a number is at least, before it is nobody's own.
+create view registry.small_number_k as
+select coalesce(max((body ->> 'small_number_k')::integer), 10) as small_number_k
+from registry.in_force
+where kind = 'defaults';
+
 -- One row: how engagement is counted.
 create view registry.engagement as
 select
