@@ -8,7 +8,8 @@ from psycopg import sql
 
 from orchestration.privacy.subjects import OWNED_EVENTS, Subject
 from orchestration.raw.clocks import to_micros
-from orchestration.raw.ledger import Counts, Touched, close_loads, open_load
+from orchestration.raw.ledger import Counts, close_loads, open_load
+from orchestration.raw.touched import Touched
 
 # What others' rows say instead of the person's name.
 ERASED = "erased"
@@ -44,7 +45,7 @@ def erase_events(connection: psycopg.Connection, subject: Subject) -> dict[str, 
         )
         for change, (_, _, day, name, device_id, at) in rows:
             touched.add_days([(load_id, day, name)], change=change)
-            touched.add_devices([(load_id, device_id, to_micros(at))])
+            touched.add_devices(load_id, [device_id], [to_micros(at)])
         removed = sum(change == -1 for change, _ in rows)
         counts[load_id] = Counts(removed_count=removed)
     touched.flush(connection)

@@ -12,10 +12,11 @@ from orchestration.raw.contracts import Contract, JsonSchemaError
 from orchestration.raw.drafts import Draft
 from orchestration.raw.envelope import PAGE_TITLE, Envelope, LineEnvelope
 from orchestration.raw.formats.refusals import DEPTH_LIMIT
+from orchestration.raw.payloads import EMPTY
 from orchestration.raw.preparing import Preparation, Value
 from orchestration.raw.property_types import PropertyType, property_type
 from orchestration.raw.reasons import RejectedError
-from orchestration.raw.rows import EMPTY, hot_columns
+from orchestration.raw.rows import hot_columns
 from orchestration.raw.screening import screened
 from orchestration.raw.sensitive import is_suspect, is_suspect_json
 

@@ -61,7 +61,7 @@ class LineEnvelope(Envelope, forbid_unknown_fields=True, omit_defaults=True, gc=
     properties: Raw = NOTHING
 
 
-decode_line = msgspec.json.Decoder(LineEnvelope).decode
+LINES = msgspec.json.Decoder(LineEnvelope)
 
 FIELDS = frozenset(Envelope.__struct_fields__)
 # Stored among the properties, since raw.events has no column for it.

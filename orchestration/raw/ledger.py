@@ -1,23 +1,13 @@
-"""The ledger: one row per load, what it counted, and what it touched."""
+"""The ledger: one row per load, and what it counted."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
-from operator import attrgetter
+from datetime import datetime
 from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
-
-from orchestration.raw.bulk import copy_rows
-from orchestration.raw.clocks import from_micros
-from orchestration.raw.records import Row
-
-# How many touched devices are kept in memory before they are written out.
-_DEVICE_LIMIT = 200_000
-_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -203,84 +193,3 @@ def close_loads(connection: psycopg.Connection, counts: Mapping[int, Counts]) ->
     )
     entries = [{"load_id": key, **asdict(value)} for key, value in counts.items()]
     connection.execute(statement, (json.dumps(entries),))
-
-
-class Touched:
-    """What a transaction changed, by load: rows per day and name, devices by time."""
-
-    def __init__(self) -> None:
-        self._rows: Counter[tuple[int, date, str]] = Counter()
-        self._changes: Counter[tuple[int, date, str]] = Counter()
-        # By day too: a straggler must not drag in every day between it and its fellows.
-        self._devices: dict[tuple[int, str, int], tuple[int, int]] = {}
-
-    @property
-    def days(self) -> set[date]:
-        """Return the days touched so far."""
-        return {day for _, day, _ in self._rows}
-
-    def add_rows(self, load_id: int, rows: Sequence[Row]) -> None:
-        """Note the rows that a load brings."""
-        names = Counter((row.occurred_on, row.event_name) for row in rows)
-        for (day, name), count in names.items():
-            self._rows[load_id, day, name] += count
-            self._changes[load_id, day, name] += count
-        # In the order of time a device's last event of a day overwrites its others, and
-        # in the other order its first: two dictionaries, no comparison per row.
-        ordered = sorted(rows, key=attrgetter("occurred_at"))
-        instants = [row.occurred_at for row in ordered]
-        days = [(row.device_id, row.occurred_at // _DAY) for row in ordered]
-        last = dict(zip(days, instants, strict=True))
-        first = dict(zip(reversed(days), reversed(instants), strict=True))
-        for ends in (first, last):
-            self.add_devices((load_id, key[0], at) for key, at in ends.items())
-
-    def add_days(
-        self, touched: Iterable[tuple[int, date, str]], *, change: int
-    ) -> None:
-        """Note rows as (load id, day, event name) that came (+1) or went (-1)."""
-        for key, count in Counter(touched).items():
-            self._rows[key] += count
-            self._changes[key] += change * count
-
-    def add_devices(self, touched: Iterable[tuple[int, str | None, int]]) -> None:
-        """Note events of devices as (load id, device id, microseconds since 1970)."""
-        devices = self._devices
-        for load_id, device_id, instant in touched:
-            if device_id is None:
-                continue
-            key = (load_id, device_id, instant // _DAY)
-            span = devices.get(key)
-            if span is None:
-                devices[key] = (instant, instant)
-            elif instant < span[0]:
-                devices[key] = (instant, span[1])
-            elif instant > span[1]:
-                devices[key] = (span[0], instant)
-
-    def flush(self, connection: psycopg.Connection, *, final: bool = True) -> None:
-        """Write what was noted; before the end, only when it grew large."""
-        if final:
-            self._write_days(connection)
-        if self._devices and (final or len(self._devices) > _DEVICE_LIMIT):
-            self._write_devices(connection)
-
-    def _write_days(self, connection: psycopg.Connection) -> None:
-        copy_rows(
-            connection,
-            "ops.touched_days",
-            ("load_id", "occurred_on", "event_name", "row_count", "row_change"),
-            ((*key, self._rows[key], self._changes[key]) for key in sorted(self._rows)),
-        )
-
-    def _write_devices(self, connection: psycopg.Connection) -> None:
-        copy_rows(
-            connection,
-            "ops.touched_devices",
-            ("load_id", "device_id", "first_at", "last_at"),
-            (
-                (load_id, device_id, from_micros(first), from_micros(last))
-                for (load_id, device_id, _), (first, last) in self._devices.items()
-            ),
-        )
-        self._devices.clear()

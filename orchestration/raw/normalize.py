@@ -13,8 +13,8 @@ from typing import Any, cast
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.drafting import UNUSUAL, Drafter
 from orchestration.raw.drafts import Draft
-from orchestration.raw.envelope import LineEnvelope, decode_line
-from orchestration.raw.formats.json_values import Plain
+from orchestration.raw.envelope import LINES, LineEnvelope
+from orchestration.raw.formats.plain_lines import Plain
 from orchestration.raw.mending import Mender
 from orchestration.raw.ordinals import Ordinals
 from orchestration.raw.plain_rows import PlainRows
@@ -91,7 +91,7 @@ class Normalizer:
     @property
     def plain(self) -> Plain | None:
         """Return what decodes a plain line, None if the source has words of its own."""
-        return decode_line if self._preparation.prepare is None else None
+        return LINES if self._preparation.prepare is None else None
 
     def normalize(
         self, records: Sequence[Record], *, again: Again | None = None

@@ -8,10 +8,7 @@ packed once and joined as one piece.
 import struct
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from orchestration.raw.clocks import to_micros
 from orchestration.raw.contracts import HOT_COLUMNS
@@ -20,7 +17,7 @@ from orchestration.raw.records import EVENT_COLUMNS, Row
 Pack = Callable[[Any], bytes]
 
 # In this order a row is given to COPY; the load adds `load_id`, its last column.
-IDENTITY = ("event_key", "payload_hash", "event_id")
+IDENTITY = ("event_id", "event_key", "payload_hash")
 TIMES = ("occurred_on", "occurred_at", "received_at", "sent_at")
 WHO = ("device_id", "user_id", "client_session_id")
 PAGE = (
@@ -43,44 +40,24 @@ KEY_COLUMNS = (
     *("key", "probe", "id_hash", "occurred_on"),
     *("received_at", "payload_hash", "sent_at"),
 )
-# The same columns with their sizes, none of them null.
-_KEY_SIZES = {
-    "key": 8,
-    "probe": 2,
-    "id_hash": 8,
-    "day": 4,
-    "received": 8,
-    "payload": 8,
-    "sent": 8,
-}
-_WHOLE_KEY = np.dtype(
-    [
-        ("count", ">i2"),
-        *(
-            part
-            for name, size in _KEY_SIZES.items()
-            for part in ((f"{name} size", ">i4"), (name, f">i{size}"))
-        ),
-    ]
-)
-
 # Postgres counts from 2000: in days and in microseconds after 1970.
 EPOCH_DAYS = 10_957
 EPOCH_MICROS = EPOCH_DAYS * 86_400_000_000
 _EPOCH_ORDINAL = date(2000, 1, 1).toordinal()
 _TEXT = 25
 
-HEAD = struct.Struct(">hiqiqi")
+_COUNT = struct.Struct(">h")
 _LENGTH = struct.Struct(">i")
 _INT4 = struct.Struct(">ii")
 _INT8 = struct.Struct(">iq")
+_KEYS = struct.Struct(">iqiq")
 _KEY_START = struct.Struct(">hiqihiqii")
 _ARRAY_HEAD = struct.Struct(">iiI")
 _DIMENSION = struct.Struct(">ii")
 _FLAG = {None: _LENGTH.pack(-1), False: b"\0\0\0\1\0", True: b"\0\0\0\1\1"}
 NULL = _FLAG[None]
 # With which every row begins.
-COUNT = len(PACKED_COLUMNS)
+COUNT = _COUNT.pack(len(PACKED_COLUMNS))
 
 
 class NotStorableError(Exception):
@@ -162,16 +139,6 @@ def pack_columns(names: Sequence[str], values: Sequence[object]) -> bytes:
         raise NotStorableError(msg) from None
 
 
-def packer(names: Sequence[str], *, kept: int) -> Callable[[tuple], bytes]:
-    """Return a function that packs columns and remembers what it packed last."""
-
-    @lru_cache(maxsize=kept)
-    def pack(values: tuple) -> bytes:
-        return pack_columns(names, values)
-
-    return pack
-
-
 _AFTER_IDENTITY = PACKED_COLUMNS[len(IDENTITY) : -1]
 _PLACES = [EVENT_COLUMNS.index(name) for name in _AFTER_IDENTITY]
 
@@ -181,10 +148,9 @@ def pack_row(row: Sequence[object]) -> bytes:
     return pack_columns(_AFTER_IDENTITY, [row[place] for place in _PLACES])
 
 
-def pack_identity(key: int, payload_hash: int, event_id: str) -> bytes:
+def pack_identity(event_id: str, key: int, payload_hash: int) -> bytes:
     """Pack the beginning of a row."""
-    encoded = event_id.encode()
-    return HEAD.pack(COUNT, 8, key, 8, payload_hash, len(encoded)) + encoded
+    return COUNT + pack_text(event_id) + _KEYS.pack(8, key, 8, payload_hash)
 
 
 def pack_key(row: Row, probe: int) -> bytes:
@@ -200,21 +166,3 @@ def pack_key(row: Row, probe: int) -> bytes:
     return b"".join(
         (start, pack_int8(times[0]), pack_int8(row.payload_hash), pack_int8(times[1]))
     )
-
-
-def pack_whole_keys(rows: Sequence[Row]) -> bytes:
-    """Pack the keys of rows that have all their times, with probe 0 and sorted."""
-    columns = np.empty(len(rows), dtype=_WHOLE_KEY)
-    columns["count"], columns["probe"] = len(KEY_COLUMNS), 0
-    for name, size in _KEY_SIZES.items():
-        columns[f"{name} size"] = size
-    columns["key"] = [row.event_key for row in rows]
-    columns["id_hash"] = [row.id_hash for row in rows]
-    columns["day"] = [row.occurred_on.toordinal() for row in rows]
-    columns["day"] -= _EPOCH_ORDINAL
-    columns["payload"] = [row.payload_hash for row in rows]
-    columns["received"] = [row.received_at for row in rows]
-    columns["received"] -= EPOCH_MICROS
-    columns["sent"] = [row.sent_at for row in rows]
-    columns["sent"] -= EPOCH_MICROS
-    return columns[np.argsort(columns["key"], kind="stable")].tobytes()

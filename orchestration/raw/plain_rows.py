@@ -5,72 +5,41 @@ plain is left to `rows`; where both make a row, it is the same.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import date
 from hashlib import sha256
-from operator import attrgetter
-from typing import NamedTuple
+from itertools import repeat
+from operator import floordiv, sub
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from orchestration.raw import packing
 from orchestration.raw.addresses import truncate_address
 from orchestration.raw.agents import RULE_VERSION, read_agent
-from orchestration.raw.clocks import (
-    EPOCH,
-    LATENESS,
-    MICROSECOND,
-    NEVER,
-    Instants,
-)
+from orchestration.raw.clocks import EPOCH, LATENESS, MICROSECOND, NEVER, Instants
 from orchestration.raw.contracts import EMPTY_COLUMNS, HOT_COLUMNS
 from orchestration.raw.drafts import Draft
 from orchestration.raw.envelope import Envelope
+from orchestration.raw.fixed_columns import KEYS_SIZE, pack_fixed, pack_keys
 from orchestration.raw.packing import (
     COUNT,
-    EPOCH_DAYS,
-    EPOCH_MICROS,
     NULL,
     NotStorableError,
     pack_columns,
     pack_int8,
     pack_json,
     pack_text,
-    packer,
 )
 from orchestration.raw.pages import read_page
+from orchestration.raw.payloads import EMPTY, payloads_of
 from orchestration.raw.records import Row
-from orchestration.raw.rows import EMPTY, RowMaker, payload_of
+from orchestration.raw.remembered import Remembered
+from orchestration.raw.rows import RowMaker
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _TOO_LATE = LATENESS.index("too_late")
 _NO_HOT = pack_columns(HOT_COLUMNS, EMPTY_COLUMNS)
 _NO_PROPERTIES = pack_json(EMPTY)
-_NO_PAYLOAD = bytes(32)
-# Sequences as they come in sessions.
-_SEQUENCES = {number: pack_int8(number) for number in (None, *range(1_000))}
-# How a row begins, up to its id, and the columns TIMES of a row that has them all.
-_HEAD = np.dtype(
-    [
-        *(("count", ">i2"), ("key_size", ">i4"), ("key", ">i8")),
-        *(("payload_size", ">i4"), ("payload", ">i8"), ("id_size", ">i4")),
-    ]
-)
-_TIMES = np.dtype(
-    [
-        *(("day_size", ">i4"), ("day", ">i4")),
-        *(("occurred_size", ">i4"), ("occurred", ">i8")),
-        *(("received_size", ">i4"), ("received", ">i8")),
-        *(("sent_size", ">i4"), ("sent", ">i8")),
-    ]
-)
-_DAY_AND_INSTANT = 20
-
-_client_of = attrgetter(*packing.CLIENT)
-_pack_client = packer(packing.CLIENT, kept=4_096)
-_pack_nature = packer(packing.NATURE, kept=4_096)
-# The few things a device says of itself come again with its every event.
-_pack_who = lru_cache(maxsize=65_536)(pack_text)
 
 
 class _Clocks(NamedTuple):
@@ -81,7 +50,7 @@ class _Clocks(NamedTuple):
     received: Instants
     sent: Instants
     is_future: list[bool]
-    lateness: list[int]
+    lateness: np.ndarray
     is_settled: np.ndarray
 
 
@@ -92,6 +61,8 @@ class PlainRows:
         self._maker = maker
         self._source = maker.source.name
         self._prefix = f"{self._source}\x1f".encode()
+        self._dates = Remembered(_date, kept=10_000)
+        self._natures = Remembered(self._nature, kept=4_096)
 
     def make(self, drafts: Sequence[Draft]) -> list[Row | None]:
         """Return the row of every draft; None where `RowMaker` has to judge."""
@@ -100,6 +71,8 @@ class PlainRows:
         envelopes = [draft.envelope for draft in drafts]
         clocks = self._clocks(envelopes)
         try:
+            ids = [each.event_id for each in envelopes]
+            encoded = [b"" if each is None else each.encode() for each in ids]
             has_violation, columns = self._columns(drafts, envelopes, clocks)
         except (ValueError, NotStorableError):
             # Half a character, say, in one of them: halving finds it.
@@ -108,38 +81,36 @@ class PlainRows:
             middle = len(drafts) // 2
             return self.make(drafts[:middle]) + self.make(drafts[middle:])
         # Last, since a payload leaves an envelope without what delivery added to it.
-        payloads = [_payload(draft) for draft in drafts]
-        is_plain = [
-            is_settled and payload is not _NO_PAYLOAD and _has_subject(draft)
-            for is_settled, payload, draft in zip(
-                clocks.is_settled.tolist(), payloads, drafts, strict=True
-            )
+        payloads = payloads_of(drafts)
+        is_plain = clocks.is_settled & [
+            payload is not None and _has_subject(draft)
+            for draft, payload in zip(drafts, payloads, strict=True)
         ]
-        heads, identities = self._identities(envelopes, payloads)
-        rows = map(
-            Row,
-            *identities,
-            [each.event_name for each in envelopes],
-            map(_date, clocks.days.tolist()),
-            clocks.instants.tolist(),
-            _or_none(clocks.received),
-            _or_none(clocks.sent),
-            _halves(payloads)[0].tolist(),
-            [each.device_id for each in envelopes],
-            has_violation,
-            [draft.contract.version for draft in drafts],
-            [late == _TOO_LATE for late in clocks.lateness],
-            map(b"".join, zip(heads, *columns, strict=True)),
+        rows = self._rows(
+            (ids, encoded, [payload or bytes(32) for payload in payloads]),
+            clocks,
+            columns,
+            [
+                [each.event_name for each in envelopes],
+                [each.device_id for each in envelopes],
+                has_violation,
+                [draft.contract.version for draft in drafts],
+            ],
         )
+        if is_plain.all():
+            return list(rows)
         return [
-            row if plain else None for row, plain in zip(rows, is_plain, strict=True)
+            row if plain else None
+            for row, plain in zip(rows, is_plain.tolist(), strict=True)
         ]
 
     def _clocks(self, envelopes: Sequence[Envelope]) -> _Clocks:
-        default = self._maker.default_time
-        occurred = _micros(each.occurred_at or default for each in envelopes)
-        received = _micros(each.received_at for each in envelopes)
-        sent = _micros(each.sent_at for each in envelopes)
+        occurred = _micros([each.occurred_at for each in envelopes])
+        received = _micros([each.received_at for each in envelopes])
+        sent = _micros([each.sent_at for each in envelopes])
+        if self._maker.default_time is not None:
+            (default,) = _micros([self._maker.default_time])
+            occurred = np.where(occurred == NEVER, default, occurred)
         settled = self._maker.clocks.settle_all(occurred, sent, received)
         is_settled = settled.is_settled & (occurred != NEVER)
         return _Clocks(
@@ -148,70 +119,115 @@ class PlainRows:
             received,
             sent,
             settled.is_future.tolist(),
-            settled.lateness.tolist(),
+            settled.lateness,
             is_settled,
         )
 
     def _columns(
         self, drafts: Sequence[Draft], envelopes: Sequence[Envelope], clocks: _Clocks
     ) -> tuple[list[bool], list[Iterable[bytes]]]:
-        """Return which rows have a violation, and their packed columns after the id."""
-        pages = [_page(each.page_url, each.referrer) for each in envelopes]
+        """Return which rows have a violation, and their packed columns after TIMES."""
+        pages = _PAGES.of([(each.page_url, each.referrer) for each in envelopes])
         has_violation = [
             draft.has_violation or is_masked
             for draft, (_, is_masked) in zip(drafts, pages, strict=True)
         ]
         natures = zip(
-            *([self._source] * len(drafts), [each.event_name for each in envelopes]),
+            [each.event_name for each in envelopes],
             [draft.contract.is_interactive for draft in drafts],
             [draft.contract.version for draft in drafts],
-            [RULE_VERSION] * len(drafts),
             map(self._maker.is_internal, envelopes),
             [each.is_test is True for each in envelopes],
-            *(has_violation, clocks.is_future),
-            [LATENESS[late] for late in clocks.lateness],
+            *(has_violation, clocks.is_future, clocks.lateness.tolist()),
             [draft.purposes for draft in drafts],
             strict=True,
         )
         return has_violation, [
-            _pack_times(clocks),
-            [_sequence(each.sequence) for each in envelopes],
-            [_pack_who(each.device_id) for each in envelopes],
-            [_pack_who(each.user_id) for each in envelopes],
-            [_pack_who(each.client_session_id) for each in envelopes],
+            _SEQUENCES.of([each.sequence for each in envelopes]),
+            _WHO.of([each.device_id for each in envelopes]),
+            _WHO.of([each.user_id for each in envelopes]),
+            _WHO.of([each.client_session_id for each in envelopes]),
             [page for page, _ in pages],
             [_hot(draft.hot) for draft in drafts],
-            [_agent(each.user_agent) for each in envelopes],
-            [_address(each.ip) for each in envelopes],
-            [_pack_client(each) for each in map(_client_of, envelopes)],
-            [_pack_nature(each) for each in natures],
+            _CONTEXTS.of(
+                [
+                    (
+                        *(each.user_agent, each.ip, each.platform),
+                        *(each.region, each.locale, each.app_version),
+                    )
+                    for each in envelopes
+                ]
+            ),
+            self._natures.of(natures),
             [_properties(draft.text) for draft in drafts],
         ]
 
-    def _identities(
-        self, envelopes: Sequence[Envelope], payloads: Sequence[bytes]
-    ) -> tuple[list[bytes], tuple[list, list, list]]:
-        """Return how rows begin, and their keys, confirming hashes and ids.
+    def _nature(self, said: tuple) -> bytes:
+        name, is_interactive, version, is_internal, is_test, *others, purposes = said
+        has_violation, is_future, lateness = others
+        return pack_columns(
+            packing.NATURE,
+            (
+                *(self._source, name, is_interactive, version, RULE_VERSION),
+                *(is_internal, is_test, has_violation, is_future),
+                *(LATENESS[lateness], purposes),
+            ),
+        )
 
-        A row without an id has no beginning yet, and its payload's hash for an id.
+    def _rows(
+        self,
+        identities: tuple[list, Sequence[bytes], Sequence[bytes]],
+        clocks: _Clocks,
+        columns: Sequence[Iterable[bytes]],
+        said: Sequence[list],
+    ) -> Iterable[Row]:
+        """Return the rows of what was packed and what `Row` tells besides.
+
+        A row without an id has no beginning and no key yet, and its payload's hash for
+        an id.
         """
+        ids, encoded, payloads = identities
         prefix = self._prefix
-        ids = [each.event_id for each in envelopes]
-        encoded = [b"" if each is None else each.encode() for each in ids]
         keys, id_hashes = _halves([sha256(prefix + each).digest() for each in encoded])
-        heads = np.empty(len(ids), dtype=_HEAD)
-        heads["count"], heads["key_size"], heads["payload_size"] = COUNT, 8, 8
-        heads["key"], (heads["payload"], _) = keys, _halves(payloads)
-        heads["id_size"] = [len(each) for each in encoded]
-        begins = [head + each for head, each in zip(_cut(heads), encoded, strict=True)]
+        fixed = {
+            "event_key": keys,
+            "key": keys,
+            "id_hash": id_hashes,
+            "payload_hash": _halves(payloads)[0],
+            "occurred_on": clocks.days,
+            "occurred_at": clocks.instants,
+            "received_at": clocks.received,
+            "sent_at": clocks.sent,
+        }
+        begins = pack_fixed(fixed)
+        heads = [_HEADS[len(each)] + each for each in encoded]
+        packed_keys = pack_keys(fixed)
         found, hashes = keys.tolist(), id_hashes.tolist()
         for place in [place for place, each in enumerate(ids) if each is None]:
-            found[place], hashes[place], begins[place] = None, 0, b""
-            ids[place] = payloads[place].hex()
-        return begins, (found, hashes, ids)
+            found[place], hashes[place], ids[place] = None, 0, payloads[place].hex()
+            heads[place] = packed_keys[place] = b""
+            begins[place] = begins[place][KEYS_SIZE:]
+        names, devices, has_violation, versions = said
+        return map(
+            Row,
+            *(found, hashes, ids, names),
+            self._dates.of(clocks.days.tolist()),
+            clocks.instants.tolist(),
+            _or_none(clocks.received),
+            _or_none(clocks.sent),
+            fixed["payload_hash"].tolist(),
+            *(devices, has_violation, versions),
+            (clocks.lateness == _TOO_LATE).tolist(),
+            map(b"".join, zip(heads, begins, *columns, strict=True)),
+            packed_keys,
+        )
 
 
-def _micros(times: Iterable[datetime | None]) -> Instants:
+def _micros(times: list[Any]) -> Instants:
+    """Return datetimes in microseconds since 1970, NEVER where there is none."""
+    if None not in times:
+        since = map(floordiv, map(sub, times, repeat(EPOCH)), repeat(MICROSECOND))
+        return np.fromiter(since, dtype=np.int64, count=len(times))
     return np.array(
         [NEVER if time is None else (time - EPOCH) // MICROSECOND for time in times],
         dtype=np.int64,
@@ -219,7 +235,10 @@ def _micros(times: Iterable[datetime | None]) -> Instants:
 
 
 def _or_none(instants: Instants) -> list[int | None]:
-    return [None if instant == NEVER else instant for instant in instants.tolist()]
+    found = instants.tolist()
+    if NEVER not in found:
+        return found
+    return [None if instant == NEVER else instant for instant in found]
 
 
 def _halves(digests: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
@@ -237,42 +256,6 @@ def _has_subject(draft: Draft) -> bool:
     )
 
 
-def _payload(draft: Draft) -> bytes:
-    try:
-        return payload_of(draft)
-    except ValueError:
-        return _NO_PAYLOAD
-
-
-def _cut(columns: np.ndarray) -> list[bytes]:
-    """Return the bytes of each element of a structured array."""
-    content, size = columns.tobytes(), columns.dtype.itemsize
-    return [content[at : at + size] for at in range(0, len(content), size)]
-
-
-def _pack_times(clocks: _Clocks) -> list[bytes]:
-    """Pack the columns TIMES of every row."""
-    columns = np.empty(len(clocks.days), dtype=_TIMES)
-    columns["day_size"] = 4
-    columns["occurred_size"] = columns["received_size"] = columns["sent_size"] = 8
-    columns["day"] = clocks.days - EPOCH_DAYS
-    columns["occurred"] = clocks.instants - EPOCH_MICROS
-    columns["received"] = clocks.received - EPOCH_MICROS
-    columns["sent"] = clocks.sent - EPOCH_MICROS
-    packed = _cut(columns)
-    lacks_time = (clocks.received == NEVER) | (clocks.sent == NEVER)
-    for place in np.flatnonzero(lacks_time).tolist():
-        packed[place] = packed[place][:_DAY_AND_INSTANT] + b"".join(
-            NULL if time[place] == NEVER else pack_int8(int(time[place]) - EPOCH_MICROS)
-            for time in (clocks.received, clocks.sent)
-        )
-    return packed
-
-
-def _sequence(number: int | None) -> bytes:
-    return _SEQUENCES.get(number) or pack_int8(number)
-
-
 def _hot(values: tuple | None) -> bytes:
     return _NO_HOT if values is None else pack_columns(HOT_COLUMNS, values)
 
@@ -281,22 +264,35 @@ def _properties(text: bytes) -> bytes:
     return _NO_PROPERTIES if text is EMPTY else pack_json(text)
 
 
-@lru_cache(maxsize=10_000)
 def _date(day: int) -> date:
     return date.fromordinal(_EPOCH_DAY + day)
 
 
-@lru_cache(maxsize=32_768)
-def _page(url: str | None, referrer: str | None) -> tuple[bytes, bool]:
-    page, is_masked = read_page(url, referrer)
+def _head(size: int) -> bytes:
+    """Return how a row begins whose id has this size."""
+    return COUNT + size.to_bytes(4, "big")
+
+
+def _page(addresses: tuple[str | None, str | None]) -> tuple[bytes, bool]:
+    page, is_masked = read_page(*addresses)
     return pack_columns(packing.PAGE, page), is_masked
 
 
-@lru_cache(maxsize=16_384)
-def _agent(user_agent: str | None) -> bytes:
-    return pack_columns(packing.AGENT, read_agent(user_agent))
+def _context(said: tuple[str | None, ...]) -> bytes:
+    user_agent, address, *client = said
+    truncated = None if address is None else truncate_address(address)
+    return b"".join(
+        (
+            pack_columns(packing.AGENT, read_agent(user_agent)),
+            NULL if truncated is None else pack_text(truncated),
+            pack_columns(packing.CLIENT, client),
+        )
+    )
 
 
-@lru_cache(maxsize=65_536)
-def _address(text: str | None) -> bytes:
-    return NULL if text is None else pack_text(truncate_address(text))
+# What a device says of itself comes again with its every event.
+_HEADS = Remembered(_head, kept=1_000)
+_SEQUENCES = Remembered(pack_int8, kept=10_000)
+_WHO = Remembered(pack_text, kept=65_536)
+_PAGES = Remembered(_page, kept=32_768)
+_CONTEXTS = Remembered(_context, kept=16_384)

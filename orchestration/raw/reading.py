@@ -27,8 +27,9 @@ from orchestration.raw.formats.detection import (
     refuse_foreign,
 )
 from orchestration.raw.formats.json_document import read_document
-from orchestration.raw.formats.json_values import Plain, record_of
+from orchestration.raw.formats.json_values import record_of
 from orchestration.raw.formats.ndjson import read_ndjson
+from orchestration.raw.formats.plain_lines import Plain
 from orchestration.raw.formats.properties import unpacked
 from orchestration.raw.formats.refusals import REFUSALS, Refused
 from orchestration.raw.records import Record
@@ -152,7 +153,7 @@ def read_records(
         One of `FORMATS`, or `auto` to tell by content and suffix.
     batch_key : str
         The field that holds the events of a batch.
-    plain : callable, optional
+    plain : Decoder, optional
         Decodes a JSON line that is plainly an event, and raises for any other line;
         what it returns is the record's value.
 

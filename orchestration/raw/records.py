@@ -92,6 +92,8 @@ class Row(Struct, gc=False):
         Microseconds since 1970.
     packed : bytes
         The columns of `packing.PACKED_COLUMNS`, without `load_id`.
+    packed_key : bytes
+        Its row of raw.event_keys, if no other event has the same key.
     """
 
     event_key: int | None
@@ -108,6 +110,7 @@ class Row(Struct, gc=False):
     contract_version: int
     is_too_late: bool
     packed: bytes
+    packed_key: bytes
 
 
 class SetAside(NamedTuple):

@@ -3,39 +3,25 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from hashlib import sha256
-from typing import Any
 from zoneinfo import ZoneInfo
-
-import msgspec
-from msgspec import Raw
 
 from orchestration.raw.addresses import is_inside, truncate_address
 from orchestration.raw.agents import NO_AGENT, RULE_VERSION, read_agent
 from orchestration.raw.clocks import Clocks, Settled, to_micros, to_utc
 from orchestration.raw.contracts import EMPTY_COLUMNS, HOT_COLUMNS
 from orchestration.raw.drafts import Draft
-from orchestration.raw.envelope import (
-    NOTHING,
-    STRING_LENGTH,
-    Envelope,
-    LineEnvelope,
-)
+from orchestration.raw.envelope import Envelope
 from orchestration.raw.keys import event_key, halves, identify
 from orchestration.raw.money import to_minor
 from orchestration.raw.ordinals import Ordinals
-from orchestration.raw.packing import pack_identity, pack_row
+from orchestration.raw.packing import pack_identity, pack_key, pack_row
 from orchestration.raw.pages import NO_PAGE, read_page
+from orchestration.raw.payloads import payload_of
 from orchestration.raw.reasons import Reason, RejectedError
 from orchestration.raw.records import EVENT_COLUMNS, Row
 from orchestration.raw.sources import Source
 
-EMPTY = b"{}"
-_encode = msgspec.json.Encoder(order="sorted").encode
 _VALUE, _CURRENCY = HOT_COLUMNS.index("value_minor"), HOT_COLUMNS.index("currency")
-
-
-class UnstorableError(ValueError):
-    """The record holds what no table can hold; screening says what, and where."""
 
 
 class RowMaker:
@@ -167,16 +153,11 @@ class RowMaker:
 def row_of(columns: Sequence) -> Row:
     """Return the row that has these values of EVENT_COLUMNS."""
     said = dict(zip(EVENT_COLUMNS, columns, strict=True))
-    key, event_id = said["event_key"], said["event_id"]
-    id_hash, packed = 0, pack_row(columns)
-    if key is not None:
-        _, id_hash = identify(said["source"], event_id)
-        packed = pack_identity(key, said["payload_hash"], event_id) + packed
     received, sent = said["received_at"], said["sent_at"]
-    return Row(
-        key,
-        id_hash,
-        event_id,
+    row = Row(
+        None,
+        0,
+        said["event_id"],
         said["event_name"],
         said["occurred_on"],
         to_micros(said["occurred_at"]),
@@ -187,8 +168,13 @@ def row_of(columns: Sequence) -> Row:
         said["has_violation"],
         said["contract_version"],
         said["lateness"] == "too_late",
-        packed,
+        pack_row(columns),
+        b"",
     )
+    if said["event_key"] is not None:
+        _, id_hash = identify(said["source"], said["event_id"])
+        _complete(row, said["event_key"], id_hash)
+    return row
 
 
 def fill_identities(rows: Sequence[Row], source: str, ordinals: Ordinals) -> None:
@@ -198,32 +184,15 @@ def fill_identities(rows: Sequence[Row], source: str, ordinals: Ordinals) -> Non
     for row, ordinal in zip(nameless, ordinals.number(hashes), strict=True):
         content = f"{source}\x1f{row.event_id}\x1f{ordinal}".encode()
         row.event_id = sha256(content).hexdigest()[:32]
-        row.event_key, row.id_hash = identify(source, row.event_id)
-        begin = pack_identity(row.event_key, row.payload_hash, row.event_id)
-        row.packed = begin + row.packed
+        _complete(row, *identify(source, row.event_id))
 
 
-def payload_of(draft: Draft) -> bytes:
-    """Return the hash of what was sent, whichever way and whenever it was sent.
-
-    When it was sent, when it was received and from which address is about the
-    delivery: a client that tries again says the same event. Adding a field to the
-    envelope changes no hash, since absent fields are left out.
-    """
-    envelope = draft.envelope
-    envelope.sent_at = envelope.received_at = envelope.ip = None
-    if draft.sent_text == EMPTY:
-        # Left out, as each of the two kinds of envelope leaves it out.
-        absent: Any = NOTHING if type(envelope) is LineEnvelope else None
-        envelope.properties = absent
-    else:
-        envelope.properties = Raw(draft.sent_text)
-    content = _encode(envelope)
-    if not draft.is_screened and (
-        len(content) > STRING_LENGTH or b"\\u0000" in content
-    ):
-        raise UnstorableError
-    return sha256(content).digest()
+def _complete(row: Row, key: int, id_hash: int) -> None:
+    """Give a row what follows from its id."""
+    row.event_key, row.id_hash = key, id_hash
+    begin = pack_identity(row.event_id, key, row.payload_hash)
+    row.packed = begin + row.packed
+    row.packed_key = pack_key(row, 0)
 
 
 def hot_columns(

@@ -18,13 +18,12 @@ import psycopg
 from orchestration.raw.bulk import copy_packed
 from orchestration.raw.chunks import Chunk, Part
 from orchestration.raw.clocks import to_micros
-from orchestration.raw.ledger import Counts, Touched, close_loads, open_load
+from orchestration.raw.ledger import Counts, close_loads, open_load
 from orchestration.raw.packing import (
     KEY_COLUMNS,
     PACKED_COLUMNS,
     pack_int8,
     pack_key,
-    pack_whole_keys,
 )
 from orchestration.raw.partitions import Partitions
 from orchestration.raw.records import Row
@@ -34,6 +33,7 @@ from orchestration.raw.replacing import (
     move_keys,
 )
 from orchestration.raw.set_aside import copy_set_aside, insert_conflicts
+from orchestration.raw.touched import Touched
 from orchestration.raw.winners import Identity, StoredKey, Verdict, decide
 from orchestration.warehouse.connection import connect
 
@@ -152,7 +152,7 @@ class Writing:
                 [(entry, before.occurred_on, before.event_name)], change=-1
             )
             self.touched.add_devices(
-                [(entry, before.device_id, to_micros(before.occurred_at))]
+                entry, [before.device_id], [to_micros(before.occurred_at)]
             )
         exchange_conflicts(
             self._connection, self._source, chunk, replaced, self._replacements
@@ -192,12 +192,14 @@ class Writing:
     def _insert_keys(
         self, rows: Sequence[Row], probes: Mapping[int, int], doubtful: AbstractSet[int]
     ) -> None:
-        whole, others = [], []
-        for row in rows:
-            has_times = row.received_at is not None and row.sent_at is not None
-            is_whole = has_times and row.event_key not in doubtful
-            (whole if is_whole else others).append(row)
-        packed = [pack_whole_keys(whole), *_other_keys(others, probes)]
+        if doubtful:
+            shared = [row for row in rows if row.event_key in doubtful]
+            rows = [row for row in rows if row.event_key not in doubtful]
+        else:
+            shared = []
+        keys = np.array([row.event_key for row in rows], dtype=np.int64)
+        packed = [rows[place].packed_key for place in np.argsort(keys).tolist()]
+        packed += _other_keys(shared, probes)
         copy_packed(self._connection, "raw.event_keys", KEY_COLUMNS, [(b"", packed)])
 
 
@@ -227,7 +229,7 @@ def _judged(
 
 
 def _other_keys(rows: Sequence[Row], probes: Mapping[int, int]) -> Iterator[bytes]:
-    """Yield the keys of rows that share theirs, or lack a time, in their order."""
+    """Yield the keys of rows that share theirs with others, in their order."""
     before, probe = None, 0
     for row in sorted(rows, key=attrgetter("event_key")):
         # Every row has an identity by now.

@@ -5,14 +5,16 @@ import io
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace as replaced
 
 from orchestration.raw.contracts import Contracts
-from orchestration.raw.formats.json_values import DECODE_ERRORS, Plain
+from orchestration.raw.formats.json_values import DECODE_ERRORS
+from orchestration.raw.formats.plain_lines import Plain
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.reading import read_again, read_records
-from orchestration.raw.records import Batch, Record
+from orchestration.raw.records import Batch, Record, Row
 from orchestration.raw.sources import Source, load_source
 from tests.unpacking import unpacked
 
@@ -50,7 +52,7 @@ def event(**said) -> dict:
     return {name: item for name, item in (COMMON | said).items() if item is not ...}
 
 
-def record(value: object, line: int = 1) -> Record:
+def record(value: Any, line: int = 1) -> Record:
     return Record(line, 0, json.dumps(value).encode(), value, None)
 
 
@@ -66,8 +68,10 @@ def normalize(*events: dict, source: Source = WEB, **said) -> Batch:
 class LongWay(Normalizer):
     """Judges every record as if it were unusual."""
 
-    def _plainly(self, records, _):
-        return [None] * len(records), list(range(len(records)))
+    def _plainly(self, records, batch):
+        del batch
+        rows: list[Row | None] = [None] * len(records)
+        return rows, list(range(len(records)))
 
 
 def long_way(source: Source = WEB, **said) -> Normalizer:
@@ -84,7 +88,7 @@ def decoded(record: Record, plain: Plain | None) -> Record:
     if plain is None or record.value is None:
         return record
     try:
-        return replaced(record, value=plain(record.raw))
+        return replaced(record, value=plain.decode(record.raw))
     except DECODE_ERRORS:
         return record
 
@@ -107,7 +111,7 @@ def both_ways(data: bytes, one: Normalizer, *, kind: str) -> tuple[Batch, Batch]
 def row_of(batch: Batch, at: int = 0) -> dict:
     assert [aside[1:4] for aside in batch.set_aside] == []
     row = unpacked(batch.rows[at])
-    return row | {"properties": json.loads(row["properties"])}
+    return row | {"properties": json.loads(str(row["properties"]))}
 
 
 def one_row(source: Source = WEB, **said) -> dict:

@@ -4,11 +4,10 @@ Of a key that occurs twice in an object the last value counts, here and in Postg
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
-from orchestration.raw.envelope import Envelope
 from orchestration.raw.formats.refusals import (
     DEPTH_LIMIT,
     KEPT_OF_LONG_RECORD,
@@ -18,9 +17,6 @@ from orchestration.raw.records import Record
 
 decode = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder().encode
-
-# Decodes a line that is plainly an event; raises one of DECODE_ERRORS for any other.
-Plain = Callable[[bytes], Envelope]
 
 # What `decode` raises; its messages are never shown, since they may quote the data.
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

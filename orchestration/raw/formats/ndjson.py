@@ -8,12 +8,12 @@ from orchestration.raw.formats.counts import Counts
 from orchestration.raw.formats.json_values import (
     DECODE_ERRORS,
     SHALLOW_SIZE,
-    Plain,
     decode,
     is_too_deep,
     problem_of,
 )
 from orchestration.raw.formats.lines import LineBlock, line_blocks
+from orchestration.raw.formats.plain_lines import Plain, plain_records, runs
 from orchestration.raw.records import Record
 
 
@@ -37,18 +37,20 @@ def read_ndjson(
 def _records(
     block: LineBlock, counts: Counts, batch_key: str, plain: Plain | None
 ) -> Iterator[Record]:
-    # The hot loop: one try and one tuple for a line that is plainly an event.
-    offset = block.offset
-    for line, raw in enumerate(block.lines, block.line):
-        try:
-            envelope = plain(raw) if plain is not None else None
-        except DECODE_ERRORS:
-            envelope = None
-        if envelope is None:
-            yield from _judged(raw, line, offset, counts, batch_key)
-        else:
-            yield Record(line, offset, raw, envelope, None)
-        offset += len(raw) + 1
+    line, offset = block.line, block.offset
+    for lines, envelopes in runs(block.lines, plain):
+        if None not in envelopes:
+            yield from plain_records(lines, envelopes, line, offset)
+            line += len(lines)
+            offset += sum(map(len, lines)) + len(lines)
+            continue
+        for raw, envelope in zip(lines, envelopes, strict=True):
+            if envelope is None:
+                yield from _judged(raw, line, offset, counts, batch_key)
+            else:
+                yield Record(line, offset, raw, envelope, None)
+            line += 1
+            offset += len(raw) + 1
 
 
 def _judged(

@@ -10,9 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.raw.envelope import Envelope
 from orchestration.raw.formats.compression import Seekable
-from orchestration.raw.formats.json_values import DECODE_ERRORS, Plain, decode
+from orchestration.raw.formats.json_values import decode
+from orchestration.raw.formats.plain_lines import Plain, runs
 from orchestration.raw.formats.properties import unpacked
 from orchestration.raw.formats.refusals import (
     KEPT_OF_LONG_RECORD,
@@ -35,29 +35,34 @@ def read_parquet(stream: Seekable, *, plain: Plain | None = None) -> Iterator[Re
     row = 0
     for batch in _batches(stream):
         frame, invalid = _frame(batch)
-        infinite = _infinite_rows(frame)
-        lines = frame.write_ndjson().encode().split(b"\n")
-        for index, raw in enumerate(lines[: batch.num_rows]):
-            if index in invalid:
-                problem = "invalid_utf8"
-            elif index in infinite:
-                problem = "number_out_of_range"
-            else:
-                problem = "line_too_long" if len(raw) > RECORD_LIMIT else None
-            if problem:
-                kept = raw if len(raw) <= RECORD_LIMIT else raw[:KEPT_OF_LONG_RECORD]
-                yield Record(row + 1, row, kept, None, problem)
-            else:
-                yield Record(row + 1, row, raw, _value(raw, plain), None)
-            row += 1
+        lines = frame.write_ndjson().encode().split(b"\n")[: batch.num_rows]
+        problems = _problems(lines, invalid, _infinite_rows(frame))
+        first = row
+        for run, envelopes in runs(lines, plain):
+            for raw, envelope in zip(run, envelopes, strict=True):
+                problem = problems.get(row - first)
+                if problem:
+                    kept = (
+                        raw if len(raw) <= RECORD_LIMIT else raw[:KEPT_OF_LONG_RECORD]
+                    )
+                    yield Record(row + 1, row, kept, None, problem)
+                else:
+                    yield Record(row + 1, row, raw, envelope or _value(raw), None)
+                row += 1
 
 
-def _value(raw: bytes, plain: Plain | None) -> dict[str, object] | Envelope:
-    if plain is not None:
-        try:
-            return plain(raw)
-        except DECODE_ERRORS:
-            pass
+def _problems(
+    lines: list[bytes], invalid: set[int], infinite: set[int]
+) -> dict[int, str]:
+    """Return what is wrong with rows as a whole, by their place."""
+    problems = {
+        at: "line_too_long" for at, raw in enumerate(lines) if len(raw) > RECORD_LIMIT
+    }
+    problems |= dict.fromkeys(infinite, "number_out_of_range")
+    return problems | dict.fromkeys(invalid, "invalid_utf8")
+
+
+def _value(raw: bytes) -> dict[str, object]:
     return unpacked(
         {key: item for key, item in decode(raw).items() if item is not None}
     )
