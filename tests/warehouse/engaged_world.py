@@ -31,6 +31,7 @@ MODELS = (
     "+logins_daily",
     "+person_days",
     "+session_transitions_daily",
+    "+session_sequences_daily",
 )
 PUBLISHED = {
     "sessions",
@@ -45,6 +46,7 @@ PUBLISHED = {
     "person_days",
     "session_paths",
     "session_transitions_daily",
+    "session_sequences_daily",
 }
 
 # Of the occasions that events name, those that the app knows.

@@ -1,7 +1,7 @@
 """SEMANTICS 2.7 told session by session: slow, obvious, and no SQL."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
@@ -71,3 +71,40 @@ def transitions(events: Sequence[Event], rules: dict = RULES) -> set[tuple]:
         occurrences.update((day, *step) for step in steps)
         sessions.update((day, *step) for step in set(steps))
     return {(*step, count, sessions[step]) for step, count in occurrences.items()}
+
+
+def sequences(events: Sequence[Event], rules: dict = RULES) -> set[tuple]:
+    """Return day, nodes, occurrences and sessions of every run of 3 to 5 nodes."""
+    occurrences, sessions = Counter(), Counter()
+    for session, nodes in session_paths(events, rules):
+        day = session.interactive[0].occurred_on
+        runs = [
+            (day, tuple(nodes[first : first + length]))
+            for length in (3, 4, 5)
+            for first in range(len(nodes) - length + 1)
+        ]
+        occurrences.update(runs)
+        sessions.update(set(runs))
+    return {(*run, count, sessions[run]) for run, count in occurrences.items()}
+
+
+def element_interactions(events: Sequence[Event]) -> set[tuple]:
+    """Return the counts of every element by day, event and page."""
+    done = defaultdict(list)
+    for event in events:
+        element = event.properties.get("element_id") or event.properties.get(
+            "element_selector"
+        )
+        is_counted = event.is_interactive and not event.is_excluded
+        if element and event.device_id and is_counted and "analytics" in event.purposes:
+            page = (event.page_path or "")[:300]
+            done[event.occurred_on, event.event_name, page, element].append(event)
+    return {
+        (
+            *key,
+            len(found),
+            sum(event.properties.get("is_dead") is True for event in found),
+            len({event.device_id for event in found}),
+        )
+        for key, found in done.items()
+    }

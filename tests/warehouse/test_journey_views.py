@@ -165,6 +165,39 @@ def test_the_distinct_persons_of_a_transition_are_counted_over_any_days(engaged)
     }
 
 
+def test_runs_of_nodes_are_listed_by_the_share_of_sessions_that_hold_them(engaged):
+    paths = [
+        (session.interactive[0].occurred_on, nodes)
+        for session, nodes in session_paths(engaged.counted())
+    ]
+    days = sorted({day for day, _ in paths})
+    first, last = days[1], days[-2]
+    held = Counter(
+        run
+        for day, nodes in paths
+        if first <= day <= last
+        for run in {
+            tuple(nodes[place : place + length])
+            for length in (3, 4, 5)
+            for place in range(len(nodes) - length + 1)
+        }
+    )
+    total = sum(first <= day <= last for day, _ in paths)
+    assert held
+    for least in (1, 2):
+        rows = engaged.rows(
+            "select * from published.frequent_sequences("
+            f"'{first}', '{last}', {least}::numeric / {total})"
+        )
+        found = {tuple(row.nodes): (row.session_count, row.support) for row in rows}
+        assert found == {
+            run: (count, pytest.approx(Decimal(count) / total))
+            for run, count in held.items()
+            if count >= least
+        }
+        assert all(row.is_mature for row in rows)
+
+
 def test_the_top_transitions_and_the_rest_are_all_of_the_day(engaged):
     every = engaged.rows("select * from published.session_transitions_daily")
     top = engaged.rows("select * from published.top_transitions_daily")

@@ -50,6 +50,14 @@ FAULTS = {
         "update marts.session_transitions_daily "
         "set session_count = occurrence_count + 1"
     ),
+    "session_sequences_daily__occur_in_sessions": (
+        "insert into marts.session_sequences_daily values "
+        "('2026-03-01', 's', '{a,b,c}', 1, 2)"
+    ),
+    "element_interactions_daily__parts_fit_in_the_whole": (
+        "insert into marts.element_interactions_daily values "
+        "('2026-03-01', 'click', '/a', 'b', 1, 2, 1)"
+    ),
     "metrics_daily__rates_are_fractions": (
         "update marts.metrics_daily set value = 1.01 where metric_id = 'error_rate'"
     ),

@@ -102,3 +102,57 @@ $$;
 
 comment on function published.active_persons (date, date) is
 'Distinct persons active in a range of days, both ends included, with and without anonymous ones.';
+
+-- Runs of nodes by the share of the sessions of a range that hold them, the most frequent
+-- first; a session has one day, so that days add up.
+create function published.frequent_sequences(
+    from_on date, to_on date, minimum_support numeric default 0.01
+)
+returns table (
+    nodes text [],
+    session_count bigint,
+    occurrence_count bigint,
+    support numeric,
+    is_mature boolean
+)
+language plpgsql stable as $$
+begin
+    return query
+    with sessions as (
+        select
+            count(*) as total,
+            (
+                select
+                    (status.watermarks ->> 'session_sequences_daily')::timestamptz
+                    >= (to_on + 1)::timestamp at time zone status.timezone
+                from published.status as status
+            ) as is_over
+        from published.session_paths as paths
+        where paths.started_on between from_on and to_on
+    ),
+
+    sequences as (
+        select
+            daily.nodes,
+            sum(daily.session_count)::bigint as session_count,
+            sum(daily.occurrence_count)::bigint as occurrence_count
+        from published.session_sequences_daily as daily
+        where daily.day between from_on and to_on
+        group by daily.nodes
+    )
+
+    select
+        sequences.nodes,
+        sequences.session_count,
+        sequences.occurrence_count,
+        sequences.session_count::numeric / sessions.total,
+        coalesce(sessions.is_over, false)
+    from sequences
+    cross join sessions
+    where sequences.session_count >= minimum_support * sessions.total
+    order by sequences.session_count desc, sequences.nodes;
+end
+$$;
+
+comment on function published.frequent_sequences (date, date, numeric) is
+'Runs of three to five nodes in sessions of a range of days, by the share that holds them.';
