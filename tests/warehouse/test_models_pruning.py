@@ -62,6 +62,7 @@ def test_models_that_read_events_scan_only_claimed_partitions(database, connecti
         "person_events_daily",
         "form_sessions",
         "session_paths",
+        "element_interactions_daily",
         "errors_met",
         "logins_daily",
     }
