@@ -3,20 +3,16 @@
 import json
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from orchestration.settings import (
-    Settings,
-    SettingsError,
-    export_environment,
-    read_settings,
-)
+from orchestration.logs import set_levels
+from orchestration.opening import fail, open_warehouse
+from orchestration.settings import SettingsError, read_settings
+from orchestration.showing import show
 
 app = typer.Typer(
     help="Batch analytics for marketplaces: from landing files to numbers you trust.",
@@ -29,6 +25,7 @@ funnel = typer.Typer(help="Funnels before they are merged.", no_args_is_help=Tru
 app.add_typer(funnel, name="funnel")
 experiment = typer.Typer(help="Experiments before they run.", no_args_is_help=True)
 app.add_typer(experiment, name="experiment")
+app.add_typer(show, name="show")
 
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 
@@ -41,7 +38,7 @@ def demo(
     """Simulate a marketplace once, run the main job, and say what it made."""
     from orchestration.simulation.demo import run_demo  # noqa: PLC0415
 
-    with _warehouse() as (settings, url):
+    with open_warehouse() as (settings, url):
         succeeded = run_demo(settings, url, persons=persons, days=days)
     raise typer.Exit(0 if succeeded else 1)
 
@@ -55,7 +52,7 @@ def dev(
     from orchestration.dev import run_dagster  # noqa: PLC0415
     from orchestration.warehouse.server import bi_url  # noqa: PLC0415
 
-    with _warehouse(keep_running=True) as (settings, _):
+    with open_warehouse(keep_running=True) as (settings, _):
         mode = "may launch runs" if write else "read-only; --write lets it launch runs"
         print(f"Dagster UI     http://127.0.0.1:{port}   (in half a minute; {mode})")
         print(f"psql and BI    {bi_url(settings)}")
@@ -71,7 +68,7 @@ def run(
     """Run a job here and now; the Dagster UI shows it like any other run."""
     from orchestration.progress import show_run  # noqa: PLC0415
 
-    with _warehouse() as (settings, url):
+    with open_warehouse() as (settings, url):
         report = show_run(job, url=url, log=settings.home / "logs" / f"{job}.log")
     raise typer.Exit(0 if report.succeeded else 1)
 
@@ -84,7 +81,7 @@ def plan(
     from orchestration.transform.dbt_run import Project  # noqa: PLC0415
     from orchestration.transform.run import read_plan  # noqa: PLC0415
 
-    with _warehouse() as (settings, url):
+    with open_warehouse() as (settings, url):
         found = read_plan(url, Project.of(settings))
     print(json.dumps(found.as_json()) if as_json else found.text())
 
@@ -100,7 +97,7 @@ def health(
 
     try:
         with (
-            _warehouse() as (settings, url),
+            open_warehouse() as (settings, url),
             connect(url, application_name="daybook health") as connection,
         ):
             found = read_findings(
@@ -130,7 +127,7 @@ def pause(
     from orchestration.warehouse.connection import connect  # noqa: PLC0415
 
     with (
-        _warehouse() as (_, url),
+        open_warehouse() as (_, url),
         connect(url, application_name="daybook pause") as connection,
     ):
         print("paused" if pause_all(connection, reason=reason) else "paused already")
@@ -143,7 +140,7 @@ def resume() -> None:
     from orchestration.warehouse.connection import connect  # noqa: PLC0415
 
     with (
-        _warehouse() as (_, url),
+        open_warehouse() as (_, url),
         connect(url, application_name="daybook pause") as connection,
     ):
         print("resumed" if resume_all(connection) else "was not paused")
@@ -156,7 +153,7 @@ def gaps() -> None:
     from orchestration.warehouse.connection import connect  # noqa: PLC0415
 
     with (
-        _warehouse() as (settings, url),
+        open_warehouse() as (settings, url),
         connect(url, application_name="daybook gaps") as connection,
     ):
         found = find_gaps(connection, timezone=settings.timezone)
@@ -177,7 +174,7 @@ def touch_days(
     from orchestration.warehouse.connection import connect  # noqa: PLC0415
 
     with (
-        _warehouse() as (_, url),
+        open_warehouse() as (_, url),
         connect(url, application_name="daybook touch") as connection,
     ):
         load_id = touch(
@@ -203,7 +200,7 @@ def explain(
     circumstances = read_circumstances(settings, now=datetime.now(tz=UTC))
     sources = circumstances.sources
     if source not in sources:
-        _fail(f"no source is called {source!r}; there are {', '.join(sorted(sources))}")
+        fail(f"no source is called {source!r}; there are {', '.join(sorted(sources))}")
     normalizer = circumstances.normalizer(sources[source], arrived_at=None)
     with file.open("rb") as stream:
         for row in explain_file(
@@ -224,7 +221,10 @@ def replay(
     from orchestration.raw.loading import read_circumstances  # noqa: PLC0415
     from orchestration.raw.replay import replay as replay_source  # noqa: PLC0415
 
-    with _warehouse() as (settings, url), suppressions_held(url, settings) as erased:
+    with (
+        open_warehouse() as (settings, url),
+        suppressions_held(url, settings) as erased,
+    ):
         circumstances = read_circumstances(settings, now=datetime.now(tz=UTC), url=url)
         report = replay_source(
             url,
@@ -257,13 +257,13 @@ def erase(
     )
 
     request = Request(user_id, reason, tuple(also or ()), tuple(device or ()))
-    with _warehouse() as (settings, url):
+    with open_warehouse() as (settings, url):
         try:
             receipt = erase_person(
                 url, settings=settings, request=request, dry_run=dry_run
             )
         except ErasureError as problem:
-            _fail(f"not done: {problem}. Run the same command to go on.")
+            fail(f"not done: {problem}. Run the same command to go on.")
     print(json.dumps(receipt.body, indent=2))
 
 
@@ -285,7 +285,7 @@ def try_funnel(
     from orchestration.warehouse.connection import connect  # noqa: PLC0415
 
     with (
-        _warehouse() as (settings, url),
+        open_warehouse() as (settings, url),
         connect(url, application_name="daybook funnel try") as connection,
     ):
         try:
@@ -300,7 +300,7 @@ def try_funnel(
                 ),
             )
         except (RegistryError, DbtError) as problem:
-            _fail(str(problem))
+            fail(str(problem))
     print(trial_text(trial))
 
 
@@ -336,7 +336,7 @@ def size(
     try:
         print(answer(question, read_design(design)))
     except ValueError as problem:
-        _fail(str(problem))
+        fail(str(problem))
 
 
 @app.command()
@@ -344,7 +344,7 @@ def url() -> None:
     """Start the database if need be, keep it up, and print its URL for BI tools."""
     from orchestration.warehouse.server import bi_url  # noqa: PLC0415
 
-    with _warehouse(keep_running=True) as (settings, _):
+    with open_warehouse(keep_running=True) as (settings, _):
         print(bi_url(settings))
 
 
@@ -356,23 +356,6 @@ def stop() -> None:
     print("stopped" if stop_warehouse(read_settings()) else "not running")
 
 
-@contextmanager
-def _warehouse(*, keep_running: bool = False) -> Iterator[tuple[Settings, str]]:
-    from orchestration.warehouse.server import warehouse  # noqa: PLC0415
-
-    settings = read_settings()
-    with warehouse(settings, keep_running=keep_running) as url:
-        export_environment(settings, url)
-        if "://" not in settings.landing_url:
-            Path(settings.landing_url).mkdir(mode=0o700, parents=True, exist_ok=True)
-        yield settings, url
-
-
-def _fail(message: str) -> NoReturn:
-    print(message, file=sys.stderr)
-    raise typer.Exit(1)
-
-
 def main() -> None:
     """Run the command; a failure that we know is one line, not a traceback."""
     from orchestration.warehouse.failures import ServerError  # noqa: PLC0415
@@ -380,6 +363,7 @@ def main() -> None:
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
+        set_levels(read_settings().log_levels)
         app()
     except (SettingsError, ServerError, SchemaError) as problem:
         print(problem, file=sys.stderr)

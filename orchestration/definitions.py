@@ -5,6 +5,7 @@ import dagster as dg
 from orchestration.experiments import assets as experiments
 from orchestration.health import assets as health
 from orchestration.identity import assets as identity
+from orchestration.logs import set_levels
 from orchestration.privacy import assets as privacy
 from orchestration.quality import assets as published
 from orchestration.quality import checks
@@ -15,8 +16,11 @@ from orchestration.resources import NoValues, OfflineDbt, Warehouse
 from orchestration.schedules import JOBS, SCHEDULES
 from orchestration.segments import assets as segments
 from orchestration.sensors import SENSORS
+from orchestration.settings import read_settings
 from orchestration.transform import assets as transform
 from orchestration.transform.dbt_run import executable
+
+set_levels(read_settings().log_levels)
 
 defs = dg.Definitions(
     assets=[

@@ -28,6 +28,7 @@ STEPS = {
     "published__status": "publish",
     "published__closed_days": "close days that are over",
     "published__closed_days_meet_expectations": "check expectations",
+    "published__closed_days_sampled_days_are_as_built": "look at old days again",
     "privacy__retention": "drop what may not be kept",
     "privacy__retention_every_column_is_classified": "check what is classified",
     "privacy__retention_receipts_are_whole": "check the receipts of erasures",

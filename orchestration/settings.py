@@ -26,6 +26,8 @@ _SILENCE = {
     "GX_ANALYTICS_ENABLED": "false",
 }
 
+_LEVELS = ("debug", "info", "warning", "error")
+
 
 class SettingsError(ValueError):
     """A setting that cannot be used, and why."""
@@ -55,6 +57,8 @@ class Settings:
         The pseudonym key as given; None means the file in `home`.
     alert_webhook : str or None
         Where alerts are sent besides the log.
+    log_levels : mapping of str to str
+        How much a package of ours says, by its name.
     """
 
     home: Path
@@ -67,6 +71,7 @@ class Settings:
     dagster_url: str | None = field(default=None, repr=False)
     pseudonym_key_text: str | None = field(default=None, repr=False)
     alert_webhook: str | None = field(default=None, repr=False)
+    log_levels: Mapping[str, str] = field(default_factory=dict)
 
     def pseudonym_key(self) -> bytes:
         """Return the key of intake pseudonyms, made on first use if none was given."""
@@ -125,6 +130,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         dagster_url=_postgres_url(given, "DAYBOOK_DAGSTER_URL"),
         pseudonym_key_text=given.get("DAYBOOK_PSEUDONYM_KEY"),
         alert_webhook=given.get("DAYBOOK_ALERT_WEBHOOK"),
+        log_levels=_log_levels(given.get("DAYBOOK_LOG_LEVELS", "")),
     )
 
 
@@ -169,6 +175,22 @@ def _dbt_environment(url: str) -> dict[str, str]:
         "DAYBOOK_DBT_PASSWORD": given.get("password", ""),
         "DAYBOOK_DBT_DBNAME": given.get("dbname", ""),
     }
+
+
+def _log_levels(text: str) -> dict[str, str]:
+    """Read `raw=debug, transform=info`: packages of ours and their levels."""
+    levels = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        package, _, level = (word.strip() for word in part.partition("="))
+        known = _HERE / "orchestration" / package / "__init__.py"
+        if not (package.isidentifier() and known.exists()):
+            msg = f"DAYBOOK_LOG_LEVELS: no package is called {package!r}"
+            raise SettingsError(msg)
+        if level not in _LEVELS:
+            msg = f"DAYBOOK_LOG_LEVELS: {level!r} is not one of {', '.join(_LEVELS)}"
+            raise SettingsError(msg)
+        levels[package] = level
+    return levels
 
 
 def _postgres_url(given: Mapping[str, str], name: str) -> str | None:

@@ -4,6 +4,7 @@ The days before the floor of raw events are frozen: their partitions are dropped
 do not hear of it, and readers keep the numbers that were published of them.
 """
 
+import logging
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from orchestration.registry.documents import read_document
 from orchestration.registry.policies import Retention
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
+
+LOGGER = logging.getLogger(__name__)
 
 REASON = "retention"
 
@@ -66,6 +69,7 @@ def apply_retention(
     if not dry_run:
         for day in report.rows_by_day:
             report.rows_by_day[day] = purge_day(url, day, reason=REASON)
+            LOGGER.debug("purged %s: %s rows", day, report.rows_by_day[day])
     return report
 
 

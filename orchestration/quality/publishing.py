@@ -5,6 +5,7 @@ and moves the status row. Anything in the way (a build that failed or is running
 check that failed) holds it back: yesterday's rows stay, and the status says why.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -39,6 +40,8 @@ from orchestration.quality.published_tables import (
 from orchestration.quality.published_views import PublishedView, ensure_views
 from orchestration.quality.restatements import record_restatements
 from orchestration.warehouse.stages import begin_stage, end_stage
+
+LOGGER = logging.getLogger(__name__)
 
 
 class StalePublicationError(RuntimeError):
@@ -154,7 +157,8 @@ def publish(
         )
         ensure_views(connection, views)
         end_stage(connection, stage_id, row_count=publication.row_count)
-        return publication
+    LOGGER.debug("%s", publication.text())
+    return publication
 
 
 def hold(connection: psycopg.Connection, *, reason: str) -> Publication:

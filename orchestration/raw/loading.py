@@ -1,5 +1,6 @@
 """Load what is new in the landing store: scan, read, write, and say how far it got."""
 
+import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from orchestration.raw.sources import Source
 from orchestration.raw.watermarks import ScanState, missing_periods, move_watermark
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,8 @@ def load_landing(
                 )
                 report.sources.append(load(circumstances=circumstances))
     report.seconds = time.monotonic() - began
+    for row in report.by_source():
+        LOGGER.debug("scanned %s", row)
     return report
 
 

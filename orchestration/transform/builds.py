@@ -7,6 +7,7 @@
 The build's own session holds the truth lock from begin to finish.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ from orchestration.transform.model_hashes import (
 from orchestration.transform.plan import Plan, plan_build
 from orchestration.transform.planner import analyze_days
 from orchestration.warehouse.stages import begin_stage, end_stage
+
+LOGGER = logging.getLogger(__name__)
 
 STAGE = "transform"
 
@@ -125,6 +128,7 @@ def begin_build(
     connection = hold_truth(url, patience=request.patience)
     try:
         plan = plan_build(connection, definitions)
+        LOGGER.debug("%s", plan.text())
         if plan.is_empty and not request.is_wanted_anyway:
             stage_id = begin_stage(connection, STAGE, run_id=request.run_id)
             end_stage(connection, stage_id, state="skipped")

@@ -52,7 +52,7 @@ def digest_table(
     table: str,
     *,
     ignoring: Collection[str] = (),
-    where: LiteralString = "true",
+    where: LiteralString | sql.Composable = "true",
 ) -> Digest:
     """Digest the rows of a table, whatever order they are stored or were loaded in.
 
@@ -64,7 +64,7 @@ def digest_table(
         Qualified name of a table or view, such as `raw.events`.
     ignoring : collection of str
         Columns that may differ, such as `load_id`.
-    where : literal str
+    where : literal str or Composable
         An SQL condition on the rows, written in code and never by a user.
     """
     columns = [name for name in _columns(connection, table) if name not in ignoring]
@@ -75,7 +75,7 @@ def digest_table(
     statement = sql.SQL(_DIGEST).format(
         columns=sql.SQL(", ").join(sql.Identifier("hashed", name) for name in columns),
         table=sql.Identifier(*table.split(".")),
-        condition=sql.SQL(where),
+        condition=where if isinstance(where, sql.Composable) else sql.SQL(where),
     )
     with connection.transaction():
         for setting, value in _PRINTING.items():

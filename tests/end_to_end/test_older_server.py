@@ -71,8 +71,12 @@ def test_the_demo_runs_on_the_oldest_supported_postgres(warehouse_url, tmp_path)
     ]
     assert PASSWORD.replace(" ", "%20") not in first + again
     with connect(warehouse_url, application_name="tests") as connection:
-        connection.execute("set role bi_reader")
-        [(count,)] = connection.execute(
-            "select count(*) from published.metrics_daily"
-        ).fetchall()
-        assert count > 0
+        found = connection.execute(
+            """
+            select count(*) > 0,
+                has_table_privilege('bi_reader', 'published.metrics_daily', 'select'),
+                has_schema_privilege('bi_reader', 'marts', 'usage')
+            from published.metrics_daily
+            """
+        ).fetchone()
+        assert found == (True, True, False)

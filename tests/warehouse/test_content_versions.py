@@ -1,8 +1,10 @@
 """Content as a site shows it, and every version of it with what changed."""
 
+import json
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from orchestration.quality.content import content_as_of
 from orchestration.quality.published_views import ensure_views, published_views
 from tests.warehouse.histories import at
 
@@ -38,6 +40,12 @@ def history(chance):
             moment = ends
 
 
+def as_shown(row):
+    instant = row["published_at"]
+    moment = datetime.fromisoformat(instant) if instant else None
+    return (row["content_id"], *(row[name] for name in COLUMNS[:-1]), moment)
+
+
 def store(connection, versions):
     for content_id, said, valid_from, valid_to in versions:
         values = {
@@ -70,6 +78,17 @@ def test_content_as_of_any_instant_is_what_it_was_then(connection):
         found = connection.execute(AS_OF, {"at": moment}).fetchall()
         assert len(found) == len(set(found))
         assert set(found) == expected
+        # What is printed to be put back says the same, in a text.
+        printed = [
+            json.loads(json.dumps(row)) for row in content_as_of(connection, moment)
+        ]
+        assert {as_shown(row) for row in printed} == expected
+        if printed:
+            first = printed[0]["content_id"]
+            assert (
+                list(content_as_of(connection, moment, content_id=first))
+                == (printed[:1])
+            )
     shown = connection.execute("select content_id from published.content").fetchall()
     assert {row[0] for row in shown} == {
         content_id

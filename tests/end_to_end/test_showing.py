@@ -1,0 +1,72 @@
+"""Looks behind the numbers of a house that lived for a while."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from orchestration.health.storage import read_storage
+from orchestration.quality.provenance import explain_number
+
+
+def test_a_number_is_told_with_its_meaning_parts_and_loads(story):
+    day = story.world.start_on + timedelta(days=5)
+    with story.house.connection() as connection:
+        lines = explain_number(connection, "engagement_rate", day)
+        value, above, below = story.house.one(
+            "select value, numerator, denominator from published.metrics_daily "
+            "where metric_id = 'engagement_rate' and dimension = 'all' and day = %s",
+            (day,),
+        )
+        loads = story.house.rows(
+            "select load_id, sum(row_change) from ops.touched_days "
+            "where occurred_on = %s group by load_id",
+            (day,),
+        )
+    text = "\n".join(lines)
+    assert f"Engagement rate on {day}" in lines
+    assert "engaged sessions / sessions (rate;" in text
+    told = re.search(r"value    (\S+) = (\S+) / (\S+), (\w+), complete through", text)
+    assert [Decimal(part) for part in told.groups()[:3]] == [value, above, below]
+    assert told[4] == "closed"
+    rests = re.findall(r"load (\d+), .*: ([+-][\d,]+) rows", text)
+    found = {int(load): int(change.replace(",", "")) for load, change in rests}
+    assert len(found) == min(10, len(loads))
+    assert found.items() <= dict(loads).items()
+
+
+def test_a_number_nobody_knows_is_none_and_a_day_without_one_says_so(story):
+    with story.house.connection() as connection:
+        assert (
+            explain_number(connection, "no_such_metric", story.world.start_on) is None
+        )
+        before = story.world.start_on - timedelta(days=400)
+        lines = explain_number(connection, "sessions", before)
+    assert lines[-1] == "  value    none is published for that day"
+
+
+def test_bytes_of_events_add_up_to_what_the_relations_take(story):
+    with story.house.connection() as connection:
+        kinds = read_storage(connection)
+    counts = dict(
+        story.house.rows("select event_name, count(*) from raw.events group by 1")
+    )
+    assert {kind.event_name: kind.event_count for kind in kinds} == counts
+    for kind in kinds:
+        (weight,) = story.house.one(
+            "select avg(pg_column_size(events.*)) from raw.events as events "
+            "where event_name = %s",
+            (kind.event_name,),
+        )
+        # Of the whole kind, or of a sample of 2000.
+        assert kind.row_bytes == pytest.approx(float(weight) + 4, rel=0.05)
+    (total,) = story.house.one(
+        """
+        select pg_total_relation_size('raw.event_keys')
+            + sum(pg_total_relation_size(relid))
+        from pg_partition_tree('raw.events') where isleaf
+        """
+    )
+    told = sum(kind.total_bytes * kind.event_count for kind in kinds)
+    assert told == pytest.approx(float(total), rel=1e-6)
