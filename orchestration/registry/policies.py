@@ -150,8 +150,17 @@ class Identity(Dated):
         return self
 
 
+class RequestRate(Definition):
+    """How many events of a device or an address are usual in how long."""
+
+    events: Annotated[int, Field(ge=1)] = 100
+    # What divides an hour: a bucket begins where people expect it.
+    minutes: Literal[1, 5, 10, 15, 30, 60] = 15
+
+
 class Defaults(Dated):
     """Numbers that many definitions share."""
 
     days_late_allowed: Annotated[int, Field(ge=0, le=366)] = 3
     small_number_k: Annotated[int, Field(ge=1)] = 10
+    request_rate: RequestRate = RequestRate()

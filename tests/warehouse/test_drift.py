@@ -23,6 +23,7 @@ def test_new_properties_are_told_with_their_share_and_first_day(
         ndjson(
             on(3, "a", **clicked, properties={"element_id": "x"}),
             on(4, "b", **clicked, properties={"element_id": "x", "colour": "red"}),
+            # A null is no property.
             on(5, "c", **clicked, properties={"colour": None, "occasion_id": "o"}),
             on(5, "d", **clicked, properties={"colour": "blue", "size": {"w": 1}}),
             # Custom events may have any; told all the same, but for what all share.
@@ -43,12 +44,12 @@ def test_new_properties_are_told_with_their_share_and_first_day(
 
     assert told(date(2026, 1, 1)) == [
         ("click", "size", 1, 0.25),
-        ("click", "colour", 3, 0.75),
+        ("click", "colour", 2, 0.5),
         ("custom.feature_used", "feature", 1, 1),
         ("page_view", "theme", 1, 1),
     ]
     assert told(date(2026, 1, 5)) == [
-        ("click", "colour", 2, 1),
+        ("click", "colour", 1, 0.5),
         ("click", "size", 1, 0.5),
     ]
     assert told(date(2026, 1, 6)) == []

@@ -428,6 +428,14 @@ select coalesce(max((body ->> 'small_number_k')::integer), 10) as small_number_k
 from registry.in_force
 where kind = 'defaults';
 
+-- One row: how many events of a device or an address are usual in how many minutes.
+create view registry.request_rate as
+select
+    coalesce(max((body #>> '{request_rate,events}')::integer), 100) as event_count,
+    coalesce(max((body #>> '{request_rate,minutes}')::integer), 15) as minutes
+from registry.in_force
+where kind = 'defaults';
+
 -- One row: how engagement is counted.
 create view registry.engagement as
 select
