@@ -32,8 +32,8 @@ _INSTANT = re.compile(
 
 # No instant; earlier than any that Python has.
 NEVER = -(2**63)
-_FIRST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
-_LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+FIRST_MICROS = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+LAST_MICROS = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 _DAY = timedelta(days=1) // MICROSECOND
 _QUARTER_MICROS = _QUARTER // MICROSECOND
 LATENESS = ("on_time", "late", "too_late")
@@ -223,7 +223,7 @@ class Clocks:
         corrected = np.where(
             is_received & (sent != NEVER), received - (sent - occurred), occurred
         )
-        is_settled &= (corrected >= _FIRST) & (corrected <= _LAST)
+        is_settled &= (corrected >= FIRST_MICROS) & (corrected <= LAST_MICROS)
         ahead = np.where(is_received, corrected - received, 0)
         is_settled &= ahead <= FUTURE_LIMIT // MICROSECOND
         is_future = ahead > CLOCK_TOLERANCE // MICROSECOND

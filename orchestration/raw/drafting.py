@@ -10,7 +10,12 @@ import msgspec
 
 from orchestration.raw.contracts import Contract, JsonSchemaError
 from orchestration.raw.drafts import Draft
-from orchestration.raw.envelope import PAGE_TITLE, Envelope, LineEnvelope
+from orchestration.raw.envelope import (
+    PAGE_TITLE,
+    ColumnEnvelope,
+    Envelope,
+    LineEnvelope,
+)
 from orchestration.raw.formats.refusals import DEPTH_LIMIT
 from orchestration.raw.payloads import EMPTY
 from orchestration.raw.preparing import Preparation, Value
@@ -62,7 +67,7 @@ class Drafter:
             One of UNUSUAL, where the long way has to judge.
         """
         preparation = self._preparation
-        is_line = type(value) is LineEnvelope
+        is_line = isinstance(value, LineEnvelope)
         envelope: Any = value
         if not is_line:
             if preparation.prepare is not None:
@@ -74,7 +79,8 @@ class Drafter:
                 _read_whole(value)
             return None
         contract, envelope.event_name = preparation.contract_of(envelope.event_name)
-        preparation.set_clocks(envelope)
+        if type(value) is not ColumnEnvelope:
+            preparation.set_clocks(envelope)
         if is_line:
             return self._typed(envelope, contract, purposes)
         return self._checked(envelope, contract, purposes, envelope.properties)
@@ -130,10 +136,13 @@ class Drafter:
             return Draft(envelope, contract, None, EMPTY, EMPTY, purposes)
         if contract.has_money and "value" in properties:
             properties = self._preparation.with_currency(properties)
-        text = _canonical(contract, properties)
+        has_unknown = not (contract.is_open or contract.known >= properties.keys())
+        text = _canonical(contract, properties, is_open=contract.is_open or has_unknown)
         draft = Draft(envelope, contract, None, text, text, purposes)
+        draft.has_violation = has_unknown
         if not contract.hot.isdisjoint(properties):
-            draft.hot, draft.has_violation = hot_columns(contract.sources, properties)
+            draft.hot, is_rounded = hot_columns(contract.sources, properties)
+            draft.has_violation |= is_rounded
         return draft
 
 
@@ -146,19 +155,25 @@ def _read_whole(envelope: LineEnvelope) -> None:
         _decode(sent)
 
 
-def _canonical(contract: Contract, properties: Value) -> bytes:
-    """Return the canonical JSON of properties that meet their contract."""
-    if not (contract.is_open or contract.known >= properties.keys()):
+def _canonical(contract: Contract, properties: Value, *, is_open: bool) -> bytes:
+    """Return the canonical JSON of properties that meet their contract.
+
+    Parameters
+    ----------
+    is_open : bool
+        Whether there may be properties that the contract does not name.
+    """
+    if is_open and not contract.forbidden.isdisjoint(properties):
         raise UnusualError
     contract.validate(properties)
-    if contract.is_open:
+    if is_open:
         watched = list(properties.values())
     elif contract.watched.isdisjoint(properties):
         watched = []
     else:
         watched = [properties[name] for name in contract.watched & properties.keys()]
     text = _encode(properties)
-    _look_closer(watched, text, is_open=contract.is_open)
+    _look_closer(watched, text, is_open=is_open)
     return text
 
 

@@ -61,6 +61,10 @@ class LineEnvelope(Envelope, forbid_unknown_fields=True, omit_defaults=True, gc=
     properties: Raw = NOTHING
 
 
+class ColumnEnvelope(LineEnvelope, omit_defaults=True, gc=False):
+    """An event as columns hold it: its instants are microseconds since 1970."""
+
+
 LINES = msgspec.json.Decoder(LineEnvelope)
 
 FIELDS = frozenset(Envelope.__struct_fields__)

@@ -110,17 +110,17 @@ class Normalizer:
         rows, unusual = self._plainly(records, batch)
         for place in unusual:
             record = records[place]
-            if again is not None and type(record.value) is LineEnvelope:
+            if again is not None and isinstance(record.value, LineEnvelope):
                 record = again(record)
             rows[place] = self._mended_row(record, batch)
-        for record, row in zip(records, rows, strict=True):
-            if row is None:
-                continue
-            if self._has_limits and not self._is_within_limits(row, record, batch):
-                continue
-            batch.rows.append(row)
-            batch.lines.append(record.line)
-            batch.raws.append(record.raw or self._mender.raw(record.value))
+        kept = list(zip(records, rows, strict=True))
+        if self._has_limits or None in rows:
+            kept = [each for each in kept if self._is_kept(*each, batch)]
+        batch.rows = [row for _, row in kept if row is not None]
+        batch.lines = [record.line for record, _ in kept]
+        batch.raws = [
+            record.raw or self._mender.raw(record.value) for record, _ in kept
+        ]
         fill_identities(batch.rows, self.source.name, self._ordinals)
         return batch
 
@@ -194,8 +194,10 @@ class Normalizer:
             _storable(known.get("user_id")), _storable(known.get("device_id"))
         )
 
-    def _is_within_limits(self, row: Row, record: Record, batch: Batch) -> bool:
+    def _is_kept(self, record: Record, row: Row | None, batch: Batch) -> bool:
         """Set aside what the source's own rules do not let in, at least not yet."""
+        if row is None or not self._has_limits:
+            return row is not None
         outcome, reason = "held", Reason.TOO_LATE
         if self.source.too_late != "hold" or not row.is_too_late:
             allowance = self.row_allowance

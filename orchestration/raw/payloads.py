@@ -6,12 +6,14 @@ hash, since absent fields are left out.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from orchestration.raw.clocks import to_micros
 from orchestration.raw.drafts import Draft
 from orchestration.raw.envelope import NOTHING, STRING_LENGTH, Envelope, LineEnvelope
 
@@ -56,9 +58,12 @@ def _payload(draft: Draft) -> bytes | None:
 def _stripped(draft: Draft) -> Envelope:
     envelope: Any = draft.envelope
     envelope.sent_at = envelope.received_at = envelope.ip = None
+    # The payload is about the instant, however it was written.
+    if isinstance(envelope.occurred_at, datetime):
+        envelope.occurred_at = to_micros(envelope.occurred_at)
     if draft.sent_text == EMPTY:
-        # Left out, as each of the two kinds of envelope leaves it out.
-        absent: Any = NOTHING if type(envelope) is LineEnvelope else None
+        # Left out, as each kind of envelope leaves it out.
+        absent: Any = NOTHING if isinstance(envelope, LineEnvelope) else None
         envelope.properties = absent
     else:
         envelope.properties = Raw(draft.sent_text)

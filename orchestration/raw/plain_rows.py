@@ -5,7 +5,7 @@ plain is left to `rows`; where both make a row, it is the same.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from itertools import repeat
 from operator import floordiv, sub
@@ -16,7 +16,14 @@ import numpy as np
 from orchestration.raw import packing
 from orchestration.raw.addresses import truncate_address
 from orchestration.raw.agents import RULE_VERSION, read_agent
-from orchestration.raw.clocks import EPOCH, LATENESS, MICROSECOND, NEVER, Instants
+from orchestration.raw.clocks import (
+    EPOCH,
+    LATENESS,
+    MICROSECOND,
+    NEVER,
+    Instants,
+    to_micros,
+)
 from orchestration.raw.contracts import EMPTY_COLUMNS, HOT_COLUMNS
 from orchestration.raw.drafts import Draft
 from orchestration.raw.envelope import Envelope
@@ -224,14 +231,21 @@ class PlainRows:
 
 
 def _micros(times: list[Any]) -> Instants:
-    """Return datetimes in microseconds since 1970, NEVER where there is none."""
-    if None not in times:
+    """Return instants in microseconds since 1970, NEVER where there is none."""
+    try:
+        if isinstance(times[0], int):
+            return np.array(times, dtype=np.int64)
         since = map(floordiv, map(sub, times, repeat(EPOCH)), repeat(MICROSECOND))
         return np.fromiter(since, dtype=np.int64, count=len(times))
-    return np.array(
-        [NEVER if time is None else (time - EPOCH) // MICROSECOND for time in times],
-        dtype=np.int64,
-    )
+    except TypeError:
+        # Nulls, or more than one kind of envelope.
+        return np.array(list(map(_micro, times)), dtype=np.int64)
+
+
+def _micro(time: datetime | int | None) -> int:
+    if time is None:
+        return NEVER
+    return time if isinstance(time, int) else to_micros(time)
 
 
 def _or_none(instants: Instants) -> list[int | None]:

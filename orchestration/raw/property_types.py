@@ -62,20 +62,27 @@ class PropertyType:
         self.takes_any_title = PAGE_TITLE in names and (
             title.get("maxLength", 0) >= STRING_LENGTH and "enum" not in title
         )
-        self._watched = attrgetter(*sorted(names & contract.watched), "__class__")
+        watched = sorted(names & contract.watched)
+        self._has_watched = bool(watched)
+        self._watched = attrgetter(*watched, "__class__")
         self._sources = [
             source if source in names else None for source in contract.sources
         ]
         found = [source for source in self._sources if source is not None]
+        self._has_hot = bool(found)
         self._hot = attrgetter(*found, "__class__")
 
     def watched(self, properties: object) -> list[object]:
         """Return values that can hold what nobody declared."""
+        if not self._has_watched:
+            return []
         *values, _ = self._watched(properties)
         return [value for value in values if value is not None]
 
     def hot(self, properties: object) -> tuple | None:
         """Return the values of HOT_COLUMNS, None if there are none."""
+        if not self._has_hot:
+            return None
         *values, _ = self._hot(properties)
         if values.count(None) == len(values):
             return None

@@ -4,13 +4,15 @@ So a row that is set aside can be read again like any other, and the JSON is wri
 by Polars at a third of the cost of building dictionaries from columns.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration.raw.envelope import LineEnvelope
 from orchestration.raw.formats.compression import Seekable
+from orchestration.raw.formats.envelope_columns import column_envelopes
 from orchestration.raw.formats.json_values import decode
 from orchestration.raw.formats.plain_lines import Plain, runs
 from orchestration.raw.formats.properties import unpacked
@@ -38,17 +40,26 @@ def read_parquet(stream: Seekable, *, plain: Plain | None = None) -> Iterator[Re
         lines = frame.write_ndjson().encode().split(b"\n")[: batch.num_rows]
         problems = _problems(lines, invalid, _infinite_rows(frame))
         first = row
-        for run, envelopes in runs(lines, plain):
-            for raw, envelope in zip(run, envelopes, strict=True):
-                problem = problems.get(row - first)
-                if problem:
-                    kept = (
-                        raw if len(raw) <= RECORD_LIMIT else raw[:KEPT_OF_LONG_RECORD]
-                    )
-                    yield Record(row + 1, row, kept, None, problem)
-                else:
-                    yield Record(row + 1, row, raw, envelope or _value(raw), None)
-                row += 1
+        for raw, envelope in zip(lines, _envelopes(frame, lines, plain), strict=True):
+            problem = problems.get(row - first)
+            if problem:
+                kept = raw if len(raw) <= RECORD_LIMIT else raw[:KEPT_OF_LONG_RECORD]
+                yield Record(row + 1, row, kept, None, problem)
+            else:
+                yield Record(row + 1, row, raw, envelope or _value(raw), None)
+            row += 1
+
+
+def _envelopes(
+    frame: pl.DataFrame, lines: list[bytes], plain: Plain | None
+) -> Sequence[LineEnvelope | None]:
+    """Return the event that each row plainly is."""
+    if plain is None:
+        return [None] * len(lines)
+    found = column_envelopes(frame)
+    if found is not None:
+        return found
+    return [each for _, envelopes in runs(lines, plain) for each in envelopes]
 
 
 def _problems(
