@@ -22,7 +22,7 @@ PIECE_BYTES = 1 << 20
 
 # Two chunks are in memory, one of them read and one written. The more keys a chunk has,
 # the fewer pages of their index the server visits for each of them.
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 25_000
 CHUNK_BYTES = 32 << 20
 
 _BLOCK = 1 << 20
