@@ -35,6 +35,7 @@ defs = dg.Definitions(
         raw.events,
         *identity.tables,
         *published.tables,
+        *published.views,
     ],
     asset_checks=dg.load_asset_checks_from_modules([checks]),
     jobs=JOBS,

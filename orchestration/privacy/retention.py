@@ -5,6 +5,7 @@ do not hear of it, and readers keep the numbers that were published of them.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from orchestration.identity.firsts import keep_firsts
+from orchestration.privacy.person_retention import PersonTable, purge_person_rows
 from orchestration.raw.ledger import open_load
 from orchestration.raw.partitions import partition_days
 from orchestration.raw.retention import purge_day
@@ -36,19 +38,32 @@ class RetentionReport:
         Events of every day before the floor.
     set_aside_count : int
         Records that were set aside too long ago.
+    person_rows : dict of str to int
+        Rows of single persons, by table, that are older than their class may be.
     """
 
     floor: date | None = None
     rows_by_day: dict[date, int] = field(default_factory=dict)
     set_aside_count: int = 0
+    person_rows: dict[str, int] = field(default_factory=dict)
 
 
 def apply_retention(
-    url: str, *, settings: Settings, now: datetime, dry_run: bool = False
+    url: str,
+    *,
+    settings: Settings,
+    now: datetime,
+    tables: Sequence[PersonTable] = (),
+    dry_run: bool = False,
 ) -> RetentionReport:
     """Purge what `registry/retention.yml` no longer allows; twice purges once.
 
     Killed anywhere, the next run goes on.
+
+    Parameters
+    ----------
+    tables : sequence of PersonTable
+        Where models keep rows of single persons.
     """
     report = RetentionReport()
     policy = read_retention(settings.registry_dir)
@@ -62,6 +77,11 @@ def apply_retention(
             report.rows_by_day = _rows_before(connection, report.floor)
         if days is not None:
             report.set_aside_count = _purge_set_aside(connection, now=now, days=days)
+        floor = policy.floor("person_rows", today=today)
+        # A day that may be built again would have them again.
+        if floor is not None and report.floor is not None and tables:
+            before = min(floor, report.floor)
+            report.person_rows = purge_person_rows(connection, tables, before=before)
         if dry_run:
             connection.rollback()
         else:

@@ -22,6 +22,7 @@ Basis = Literal[
 
 DataClass = Literal[
     "raw_events",
+    "person_rows",
     "app_history",
     "set_aside",
     "landing_files",

@@ -13,7 +13,9 @@ from dagster._core.definitions.op_definition import OpDefinition
 
 from orchestration import definitions
 from orchestration.progress import STEPS
+from orchestration.quality.assets import TABLES
 from orchestration.quality.checks import GATES
+from orchestration.quality.published_views import published_views
 from orchestration.schedules import JOBS, report_schedules
 from orchestration.settings import read_settings
 from tests.house.conftest import ROOT
@@ -106,6 +108,13 @@ def test_nothing_depends_on_a_table_that_nobody_describes(specs):
         if spec.metadata.get("dagster/auto_created_stub_asset")
     ]
     assert (unknown, stubs) == (set(), [])
+
+
+def test_all_that_readers_see_is_an_asset(specs):
+    known = {spec.key.to_user_string() for spec in specs}
+    seen = {f"published/{each.name}" for each in (*TABLES, *published_views())}
+    assert len(seen) > 60
+    assert seen - known == set()
 
 
 def test_landing_days_are_partitions_and_nothing_else_is(specs):

@@ -32,7 +32,9 @@ def flags(connection):
     def asked():
         with connection.transaction():
             connection.execute("set local role bi_reader")
-            return connection.execute(FLAGS).fetchall()
+            rows = connection.execute(FLAGS).fetchall()
+            connection.execute("set local role none")
+            return rows
 
     return asked
 
