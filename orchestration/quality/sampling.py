@@ -9,7 +9,6 @@ from datetime import date
 from typing import LiteralString
 
 import psycopg
-from psycopg import sql
 
 from orchestration.quality.published_tables import PublishedTable
 from orchestration.quality.recounts import (
@@ -19,8 +18,7 @@ from orchestration.quality.recounts import (
     find_wrong_days,
 )
 from orchestration.raw.partitions import partition_days
-from orchestration.transform.extents import day_literals
-from orchestration.warehouse.digest import digest_table
+from orchestration.transform.equivalence import unpublished_tables
 
 _RECOUNTS: tuple[tuple[str, LiteralString], ...] = (
     ("events of the metrics", RECOUNT),
@@ -65,28 +63,12 @@ def find_differences(
     """Return what is not as it was built: what, and of which day or days."""
     if not days:
         return []
-    return [*_miscounted(connection, days), *_unpublished(connection, tables, days)]
+    stale = unpublished_tables(connection, tables, days=days)
+    published = [f"published rows of {name}" for name in stale]
+    return [*_miscounted(connection, days), *published]
 
 
 def _miscounted(connection: psycopg.Connection, days: Sequence[date]) -> Iterator[str]:
     for what, query in _RECOUNTS:
         for day in find_wrong_days(connection, query, days=days):
             yield f"{what} of {day}"
-
-
-def _unpublished(
-    connection: psycopg.Connection,
-    tables: Sequence[PublishedTable],
-    days: Sequence[date],
-) -> Iterator[str]:
-    """Yield the tables of which readers see other rows than the mart has."""
-    for table in tables:
-        if table.day is None:
-            continue
-        of_days = sql.SQL("{} in ({})").format(
-            sql.Identifier(table.day), day_literals(days)
-        )
-        names = (f"{table.schema}.{table.made_name}", f"published_data.{table.name}")
-        made, seen = (digest_table(connection, name, where=of_days) for name in names)
-        if made != seen:
-            yield f"published rows of {table.name}"
