@@ -32,6 +32,7 @@ defs = dg.Definitions(
         ),
         # Tables that a step writes beside its own; the loader leaves specs out.
         *registry.tables,
+        *experiments.tables,
         raw.events,
         *identity.tables,
         *published.tables,

@@ -7,11 +7,12 @@
 {%- endmacro %}
 
 {# Every compiled predicate over events, as rows of VALUES beside one event: what it is
-   part of, and whether it holds. The first row is that of exposures, which need none. #}
+   part of, whether it holds, and what the event adds to it. The first row is that of
+   exposures, which need none. #}
 {% macro event_predicates() -%}
     {%- set predicates = registry_rows(
-        "select 'experiment' as kind, experiment_id as id, metric_index as part, "
-        "predicate_sql from registry.experiment_metrics "
+        "select 'experiment' as kind, experiment_id as id, part, predicate_sql, "
+        "amount_sql, currency from registry.experiment_events "
         "order by 1, 2, 3"
     ) -%}
     (
@@ -20,22 +21,41 @@
         0,
         event_name = 'experiment_exposure'
         and jsonb_typeof(properties -> 'experiment_id') = 'string'
-        and jsonb_typeof(properties -> 'variant') = 'string'
+        and jsonb_typeof(properties -> 'variant') = 'string',
+        null::numeric
     )
     {%- for predicate in predicates %},
     (
         '{{ predicate[0] }}',
         '{{ predicate[1] | replace("'", "''") }}',
         {{ predicate[2] }},
-        {{ predicate[3] }}
+        {{ predicate[3] }},
+        {{ amount_of(predicate[4], predicate[5]) }}
     )
     {%- endfor %}
 {%- endmacro %}
 
-{# The days since the first experiment began: no row before counts in any. #}
-{% macro since_first_experiment(column) -%}
+{# What an event adds: 1 where events are counted; nothing where its amount is missing, or
+   in another currency than what is added up. #}
+{% macro amount_of(amount, currency) -%}
+    {%- if not amount -%}
+        1
+    {%- elif currency -%}
+        case when currency = '{{ currency }}' then ({{ amount }}) end
+    {%- else -%}
+        ({{ amount }})
+    {%- endif -%}
+{%- endmacro %}
+
+{# The days since the first experiment began, or since the first history that one reads: no
+   row before counts in any. #}
+{% macro since_first_experiment(column, with_history=false) -%}
+    {%- set first = "starts_at" ~ (
+        " - make_interval(days => history_days)" if with_history else ""
+    ) -%}
     {%- set found = registry_rows(
-        "select " ~ reporting_day('min(starts_at)') ~ "::text from registry.experiments"
+        "select " ~ reporting_day("min(" ~ first ~ ")") ~ "::text "
+        "from registry.experiments"
     ) -%}
     {%- if execute and found[0][0] -%}
         {{ column }} >= {{ day_literals([found[0][0]])[0] }}

@@ -1,187 +1,123 @@
-"""What dbt counted for every experiment, and the terms on which it is judged."""
+"""What dbt counted for every experiment, read as arms."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
-from typing import Literal, NamedTuple
+from pathlib import Path
 
 import psycopg
 
-Correction = Literal["holm", "benjamini_hochberg"]
+from orchestration.experiments.arms import (
+    Arm,
+    AroundQuantile,
+    Counted,
+    Measured,
+    Split,
+    Sums,
+    Terms,
+    met,
+)
+from orchestration.experiments.quantile_counts import Key, read_quantiles
 
-_COUNTED = """
+_ARMS = Path(__file__).with_name("arms.sql").read_bytes()
+_DAYS = """
 with
 
-counted as (
+days as (
 
     select
         experiment_id,
-        metric_name,
+        exposed_on,
         variant,
-        sum(unit_count)::bigint as unit_count,
-        sum(conversion_count)::bigint as conversion_count,
-        sum(multi_arm_unit_count)::bigint as multi_arm_unit_count
-    from marts.experiment_counts
-    group by experiment_id, metric_name, variant
-
-),
-
-ran as (
-
-    select
-        experiment_id,
-        max(exposed_on) - min(exposed_on) + 1 as day_count
-    from marts.experiment_counts
-    group by experiment_id
-
-),
-
-through as (
-
-    select min(data_complete_through) as complete_at from ops.watermarks
+        max(unit_count) as unit_count
+    from marts.experiment_statistics
+    where
+        dimension = 'all'
+        and (experiment_id, phase) in (
+            select experiment_id, max(phase)
+            from marts.experiment_statistics
+            group by experiment_id
+        )
+    group by experiment_id, exposed_on, variant
 
 )
 
 select
-    experiments.experiment_id,
-    metrics.metric_name,
-    experiments.decision,
-    experiments.alpha::float8,
-    experiments.correction,
-    experiments.expected_units,
-    experiments.minimum_units,
-    experiments.minimum_conversions,
-    experiments.minimum_days,
-    metrics.role,
-    metrics.better,
-    metrics.margin::float8,
-    metrics.is_in_family,
-    arms.variant,
-    coalesce(counted.unit_count, 0),
-    coalesce(counted.conversion_count, 0),
-    coalesce(counted.multi_arm_unit_count, 0),
-    arms.weight,
-    ran.day_count,
-    experiments.decision = 'sequential'
-    or coalesce(experiments.ends_at <= through.complete_at, false),
-    experiments.has_changed
-from registry.experiments as experiments
-inner join ran on experiments.experiment_id = ran.experiment_id
-inner join registry.experiment_metrics as metrics
-    on experiments.experiment_id = metrics.experiment_id
-inner join registry.experiment_arms as arms
-    on experiments.experiment_id = arms.experiment_id
-left join counted
+    shown.experiment_id,
+    shown.exposed_on::text,
+    array_agg(coalesce(days.unit_count, 0) order by arms.arm_index)
+from (select distinct experiment_id, exposed_on from days) as shown
+inner join registry.experiment_arms as arms on shown.experiment_id = arms.experiment_id
+left join days
     on
-        experiments.experiment_id = counted.experiment_id
-        and metrics.metric_name = counted.metric_name
-        and arms.variant = counted.variant
-cross join through
-order by experiments.experiment_id, metrics.metric_index, arms.arm_index
+        shown.experiment_id = days.experiment_id
+        and shown.exposed_on = days.exposed_on
+        and arms.variant = days.variant
+group by shown.experiment_id, shown.exposed_on
+order by shown.experiment_id, shown.exposed_on
 """
+ALL = ("all", "all")
 
 
-class Arm(NamedTuple):
-    """Units of one arm and how many of them converted."""
+def read_counts(connection: psycopg.Connection, *, timezone: str) -> list[Counted]:
+    """Read the counts of every experiment that has exposed units.
 
-    variant: str
-    unit_count: int
-    conversion_count: int
-    multi_arm_unit_count: int
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How an experiment decides, as its file declares it."""
-
-    decision: str = "sequential"
-    alpha: float = 0.05
-    correction: Correction = "holm"
-    expected_units: int = 5_000
-    minimum_units: int = 50
-    minimum_conversions: int = 5
-    minimum_days: int = 3
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A metric of an experiment: what it is for, and which direction is good."""
-
-    metric_name: str
-    role: str = "primary"
-    better: str = "higher"
-    margin: float = 0.0
-    is_in_family: bool = True
-
-
-class Comparison(NamedTuple):
-    """A treatment arm to be compared with the control, by one metric."""
-
-    experiment_id: str
-    metric: Measured
-    control: Arm
-    treatment: Arm
-    terms: Terms
-
-
-@dataclass(frozen=True)
-class Counted:
-    """One experiment: its terms, and its arms by metric, the control first.
-
-    Attributes
+    Parameters
     ----------
-    day_count : int
-        Days from the first exposure to the last, both included.
-    is_decidable : bool
-        False before the registered end of an experiment that decides only there.
-    has_changed : bool
-        Whether what the result means was changed while it ran.
+    timezone : str
+        Of the reporting days.
+
+    Returns
+    -------
+    list of Counted
+        Every experiment as a whole, and once more for every value of a dimension.
     """
-
-    experiment_id: str
-    terms: Terms
-    metrics: tuple[tuple[Measured, tuple[Arm, ...]], ...]
-    day_count: int
-    is_decidable: bool = True
-    has_changed: bool = False
-
-    @property
-    def arms(self) -> tuple[Arm, ...]:
-        """The arms; every metric has the same units."""
-        return self.metrics[0][1]
-
-    def comparisons(self) -> Iterator[Comparison]:
-        """Yield every treatment arm that has units, by metric."""
-        for metric, (control, *treatments) in self.metrics:
-            for treatment in treatments:
-                if treatment.unit_count or treatment.multi_arm_unit_count:
-                    yield Comparison(
-                        self.experiment_id, metric, control, treatment, self.terms
-                    )
-
-
-def read_counts(connection: psycopg.Connection) -> list[Counted]:
-    """Read the counts of every experiment that has exposed units."""
-    rows = connection.execute(_COUNTED).fetchall()
-    return [_counted(list(group)) for _, group in groupby(rows, key=lambda row: row[0])]
+    row = connection.execute(
+        "select min(data_complete_through) from ops.watermarks"
+    ).fetchone()
+    terms = {"timezone": timezone, "complete_at": row[0] if row else None}
+    rows = connection.execute(_ARMS, terms).fetchall()
+    around = read_quantiles(connection, terms)
+    counted = [
+        _counted(list(group), around)
+        for _, group in groupby(rows, key=lambda row: row[:3])
+    ]
+    splits: dict[str, list[Split]] = defaultdict(list)
+    for id_, day, units in connection.execute(_DAYS):
+        splits[id_].append(Split("exposed_on", day, tuple(units)))
+    for each in counted:
+        if each.within != ALL:
+            units = tuple(met(arm) for arm in each.arms)
+            splits[each.experiment_id].append(Split(*each.within, units))
+    return [
+        replace(each, splits=tuple(splits[each.experiment_id]))
+        if each.within == ALL
+        else each
+        for each in counted
+    ]
 
 
-def _counted(rows: list[tuple]) -> Counted:
+def _counted(rows: Sequence[tuple], around: dict[Key, AroundQuantile]) -> Counted:
     """Make one experiment of its rows, one per metric and arm."""
     first = rows[0]
     return Counted(
         experiment_id=first[0],
-        terms=Terms(*first[2:9]),
+        within=first[1:3],
+        phase=first[3],
+        day_count=first[4],
+        is_decidable=first[5],
+        has_changed=first[6],
+        terms=Terms(*first[7:14]),
         metrics=tuple(
-            (
-                Measured(metric_name, *arms[0][9:13]),
-                tuple(Arm(*arm[13:18]) for arm in arms),
-            )
-            for metric_name, group in groupby(rows, key=lambda row: row[1])
-            for arms in [list(group)]
+            (Measured(*measured), tuple(_arms(list(group), around)))
+            for measured, group in groupby(rows, key=lambda row: row[14:22])
         ),
-        day_count=first[18],
-        is_decidable=first[19],
-        has_changed=first[20],
     )
+
+
+def _arms(rows: Sequence[tuple], around: dict[Key, AroundQuantile]) -> Iterator[Arm]:
+    for row in rows:
+        counts, sums = row[22:28], Sums(*row[28:])
+        found = around.get((*row[:3], row[14], row[22]))
+        yield Arm(*counts, sums=sums, around=found)

@@ -137,6 +137,8 @@ def _together(
 
 def _coefficients(covariances: FloatArray) -> FloatArray:
     """Least squares by correlations: units of measure do not decide what is small."""
+    # Of arms with less than two units nothing is known, and nothing taken out.
+    covariances = np.nan_to_num(covariances)
     spread = np.sqrt(np.einsum("nii->ni", covariances)[:, 1:])
     scale = np.where(spread > 0, spread, np.inf)
     between = covariances[:, 1:, 1:] / scale[:, :, None] / scale[:, None, :]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from orchestration.experiments.counts import Correction
+from orchestration.experiments.arms import Correction
 
 FloatArray = NDArray[np.float64]
 

@@ -1,69 +1,107 @@
-"""Results of experiments: the counts of dbt, compared and stored by difference."""
+"""Results of experiments: what was counted, compared and concluded."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import sql
-
-from orchestration.experiments.counts import Comparison, Counted, read_counts
+from orchestration.experiments.arms import Comparison, Counted, met
 from orchestration.experiments.verdicts import Circumstances, Finding, conclude
 
-_SPLIT = (
-    "sample_ratio_p_value",
-    "sequential_sample_ratio_p_value",
-    "sample_ratio_p_value_with_multi_arm",
-)
+if TYPE_CHECKING:
+    from orchestration.experiments.estimates import Estimates
+
+WHOLE = ("all", "all")
 
 
 @dataclass(frozen=True)
-class Result:
-    """A treatment arm against the control; columns of experiments.experiment_results.
+class DimensionResult:
+    """A treatment arm against the control, among units that share a value.
+
+    For information: many values are looked at, and nothing is adjusted for that.
 
     Attributes
     ----------
+    control_value, value : float or None
+        Rates, means, ratios or quantiles, by `metric_type`; None without units.
     difference, low, high : float or None
-        Treatment rate minus control rate and its fixed interval, as fractions, not
-        adjusted; None where an arm has no units.
+        Treatment less control and its fixed interval, in the unit of the metric.
     p_value : float or None
-        Of the z-test; None where the rates carry no information about their spread.
-    verdict, reason : str
-        What follows for the arm, from all metrics of the experiment, and why.
-    outcome, outcome_reason : str
-        What this metric shows, in the direction in which it is good, and why.
+        Two-sided; None where nothing is known of the spread.
+    lift, lift_low, lift_high : float or None
+        Difference over control; None where the control may be zero.
     """
 
     experiment_id: str
     metric_name: str
     variant: str
+    phase: int
+    dimension: str
+    dimension_value: str
+    metric_type: str
     control_unit_count: int
     control_conversion_count: int
     unit_count: int
     conversion_count: int
-    multi_arm_unit_count: int
-    control_rate: float | None
-    rate: float | None
+    control_value: float | None
+    value: float | None
     difference: float | None
     low: float | None
     high: float | None
     p_value: float | None
+    sequential_low: float | None
+    sequential_high: float | None
+    sequential_p_value: float | None
+    lift: float | None
+    lift_low: float | None
+    lift_high: float | None
+
+
+@dataclass(frozen=True)
+class Result(DimensionResult):
+    """A treatment arm against the control; columns of experiments.experiment_results.
+
+    Attributes
+    ----------
+    verdict, reason : str
+        What follows for the arm, from all metrics of the experiment, and why.
+    outcome, outcome_reason : str
+        What this metric shows, in the direction in which it is good, and why.
+    immature_unit_count, multi_arm_unit_count : int
+        Units of both arms whose window is not over, and those who met both.
+    family_p_value : float or None
+        What decides, adjusted within its family; None outside one. No interval is.
+    adjusted_difference, adjusted_low : float or None
+        And the like: adjusted for what units did before exposure.
+    variance_reduction : float or None
+        By which share that lowered the variance.
+    bias_p_value : float or None
+        Whether the arms differed before exposure already.
+    """
+
     verdict: str
     reason: str
     role: str
     decision: str
     outcome: str
     outcome_reason: str
+    immature_unit_count: int
+    multi_arm_unit_count: int
     smallest_expected_count: float | None
     exact_p_value: float | None
-    sequential_low: float | None
-    sequential_high: float | None
-    sequential_p_value: float | None
+    family_p_value: float | None
+    is_adjusted: bool
+    adjusted_difference: float | None
+    adjusted_low: float | None
+    adjusted_high: float | None
     adjusted_p_value: float | None
-    lift: float | None
-    lift_low: float | None
-    lift_high: float | None
+    adjusted_sequential_low: float | None
+    adjusted_sequential_high: float | None
+    adjusted_sequential_p_value: float | None
+    variance_reduction: float | None
+    bias_p_value: float | None
+    bias_sequential_p_value: float | None
     sample_ratio_p_value: float | None
     sequential_sample_ratio_p_value: float | None
     sample_ratio_p_value_with_multi_arm: float | None
@@ -71,43 +109,66 @@ class Result:
 
 def conclude_results(counted: Sequence[Counted]) -> list[Result]:
     """Compare every treatment arm with its control, and conclude, all at once."""
-    if not counted:
+    whole = [each for each in counted if each.within == WHOLE]
+    if not whole:
         return []
     # scipy takes two seconds to import, and most runs compare nothing.
-    from orchestration.experiments.analysis import (  # noqa: PLC0415
-        estimate,
-        judge,
-        judge_sample_ratios,
-        known,
-    )
+    from orchestration.experiments import judging  # noqa: PLC0415
+    from orchestration.experiments.estimates import estimate  # noqa: PLC0415
 
-    comparisons = [each for experiment in counted for each in experiment.comparisons()]
+    comparisons = [each for experiment in whole for each in experiment.comparisons()]
     estimates = estimate(comparisons)
+    family = judging.family_p_values(comparisons, estimates)
+    judged = [
+        judging.judge(each, estimates, family, place)
+        for place, each in enumerate(comparisons)
+    ]
     findings = defaultdict(list)
-    judged: list[dict[str, Any]] = []
-    for place, comparison in enumerate(comparisons):
-        outcome, reason, holds = judge(comparison, estimates, place)
-        judged.append({"outcome": outcome, "outcome_reason": reason})
-        metric = comparison.metric
-        findings[_arm(comparison)].append(
-            Finding(metric.metric_name, metric.role, outcome, holds)
+    for each, judgement in zip(comparisons, judged, strict=True):
+        finding = (judgement.outcome, judgement.holds)
+        findings[_arm(each)].append(
+            Finding(each.metric.metric_name, each.metric.role, *finding)
         )
-    ratios = judge_sample_ratios(counted)
-    whole = {
-        each.experiment_id: (_circumstances(each, ratio.has_mismatch), ratio[:3])
-        for each, ratio in zip(counted, ratios, strict=True)
+    biased = judging.biased_metrics(comparisons, estimates)
+    told = {
+        each.experiment_id: (each, _circumstances(each, ratio.mismatch, biased), ratio)
+        for each, ratio in zip(whole, judging.judge_sample_ratios(whole), strict=True)
     }
     results = []
     for place, comparison in enumerate(comparisons):
-        circumstances, split = whole[comparison.experiment_id]
-        estimated: dict[str, Any] = {
-            name: known(values[place]) for name, values in vars(estimates).items()
-        }
+        experiment, circumstances, ratio = told[comparison.experiment_id]
         verdict, reason = conclude(circumstances, findings[_arm(comparison)])
-        concluded: dict[str, Any] = {"verdict": verdict, "reason": reason}
-        concluded |= dict(zip(_SPLIT, split, strict=True))
+        columns = _compared(experiment, comparison) | _estimated(estimates, place)
+        columns |= _told(comparison) | ratio.p_values
+        columns |= {"outcome": judged[place].outcome, "verdict": verdict}
+        columns |= {"outcome_reason": judged[place].reason, "reason": reason}
+        columns["family_p_value"] = judging.known(family[place])
+        results.append(Result(**columns))
+    return results
+
+
+def estimate_within(counted: Sequence[Counted]) -> list[DimensionResult]:
+    """Compare every treatment arm with its control, for every value of a dimension."""
+    pairs = [
+        (experiment, comparison)
+        for experiment in counted
+        if experiment.within != WHOLE
+        for comparison in experiment.comparisons()
+    ]
+    if not pairs:
+        return []
+    from orchestration.experiments.estimates import estimate  # noqa: PLC0415
+
+    estimates = estimate([comparison for _, comparison in pairs])
+    names = {field.name for field in fields(DimensionResult)}
+    results = []
+    for place, (experiment, comparison) in enumerate(pairs):
+        estimated = _estimated(estimates, place)
         results.append(
-            Result(**_counts(comparison), **estimated, **judged[place], **concluded)
+            DimensionResult(
+                **_compared(experiment, comparison),
+                **{name: each for name, each in estimated.items() if name in names},
+            )
         )
     return results
 
@@ -116,11 +177,14 @@ def _arm(comparison: Comparison) -> tuple[str, str]:
     return comparison.experiment_id, comparison.treatment.variant
 
 
-def _circumstances(counted: Counted, has_mismatch: bool) -> Circumstances:  # noqa: FBT001
+def _circumstances(
+    counted: Counted, mismatch: str, biased: dict[str, list[str]]
+) -> Circumstances:
     return Circumstances(
         has_changed=counted.has_changed,
-        has_mismatch=has_mismatch,
-        unit_count=sum(arm.unit_count for arm in counted.arms),
+        mismatch=mismatch,
+        biased=tuple(biased.get(counted.experiment_id, ())),
+        unit_count=sum(met(arm) for arm in counted.arms),
         multi_arm_unit_count=sum(arm.multi_arm_unit_count for arm in counted.arms),
         day_count=counted.day_count,
         minimum_days=counted.terms.minimum_days,
@@ -128,71 +192,37 @@ def _circumstances(counted: Counted, has_mismatch: bool) -> Circumstances:  # no
     )
 
 
-def _counts(comparison: Comparison) -> dict[str, Any]:
+def _compared(experiment: Counted, comparison: Comparison) -> dict[str, Any]:
     control, treatment = comparison.control, comparison.treatment
     return {
         "experiment_id": comparison.experiment_id,
         "metric_name": comparison.metric.metric_name,
         "variant": treatment.variant,
+        "phase": experiment.phase,
+        "dimension": experiment.within[0],
+        "dimension_value": experiment.within[1],
+        "metric_type": comparison.metric.type,
         "control_unit_count": control.unit_count,
         "control_conversion_count": control.conversion_count,
         "unit_count": treatment.unit_count,
         "conversion_count": treatment.conversion_count,
-        "multi_arm_unit_count": (
-            control.multi_arm_unit_count + treatment.multi_arm_unit_count
-        ),
-        "role": comparison.metric.role,
-        "decision": comparison.terms.decision,
     }
 
 
-def read_results(connection: psycopg.Connection) -> list[Result]:
-    """Compare every treatment arm of every experiment that has exposed units."""
-    return conclude_results(read_counts(connection))
+def _told(comparison: Comparison) -> dict[str, Any]:
+    both = (comparison.control, comparison.treatment)
+    return {
+        "role": comparison.metric.role,
+        "decision": comparison.terms.decision,
+        "is_adjusted": comparison.metric.is_adjusted,
+        "immature_unit_count": sum(arm.immature_unit_count for arm in both),
+        "multi_arm_unit_count": sum(arm.multi_arm_unit_count for arm in both),
+    }
 
 
-def store_results(connection: psycopg.Connection, results: list[Result]) -> int:
-    """Make the table hold exactly these results; return how many rows changed.
-
-    The same results change nothing. One transaction, two at once wait for each other.
-    """
-    names = [each.name for each in fields(Result)]
-    columns = sql.SQL(", ").join(map(sql.Identifier, names))
-    updates = sql.SQL(", ").join(
-        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names
-    )
-    with connection.transaction():
-        connection.execute(
-            "lock table experiments.experiment_results in share row exclusive mode"
-        )
-        removed = connection.execute(
-            """
-            delete from experiments.experiment_results
-            where
-                experiment_id || '/' || metric_name || '/' || variant <> all(%s)
-            """,
-            (["/".join(_key(result)) for result in results],),
-        ).rowcount
-        changed = 0
-        for result in results:
-            changed += connection.execute(
-                sql.SQL(
-                    """
-                    insert into experiments.experiment_results ({columns})
-                    values ({values})
-                    on conflict (experiment_id, metric_name, variant)
-                    do update set {updates}
-                    where experiment_results.* is distinct from excluded.*
-                    """
-                ).format(
-                    columns=columns,
-                    values=sql.SQL(", ").join(sql.Placeholder() * len(names)),
-                    updates=updates,
-                ),
-                astuple(result),
-            ).rowcount
-    return removed + changed
-
-
-def _key(result: Result) -> tuple[str, str, str]:
-    return result.experiment_id, result.metric_name, result.variant
+def _estimated(estimates: "Estimates", place: int) -> dict[str, Any]:
+    """Columns of one comparison; None for NaN, which equals not even itself."""
+    return {
+        name: None if isnan(values[place]) else float(values[place])
+        for name, values in vars(estimates).items()
+    }

@@ -27,8 +27,10 @@ class Circumstances:
     ----------
     has_changed : bool
         Whether what the result means was changed while it ran.
-    has_mismatch : bool
-        Whether the units of the arms are not in the declared ratio.
+    mismatch : str
+        Where the units of the arms are not in the declared ratio; empty: nowhere.
+    biased : tuple of str
+        Metrics in which the arms differed before exposure.
     unit_count, multi_arm_unit_count : int
         Units of one arm, and of several, over all arms.
     day_count, minimum_days : int
@@ -38,7 +40,8 @@ class Circumstances:
     """
 
     has_changed: bool
-    has_mismatch: bool
+    mismatch: str
+    biased: tuple[str, ...]
     unit_count: int
     multi_arm_unit_count: int
     day_count: int
@@ -97,18 +100,23 @@ def conclude(circumstances: Circumstances, findings: Sequence[Finding]) -> Verdi
 def _void(circumstances: Circumstances) -> str | None:
     if circumstances.has_changed:
         return "the definition changed while the experiment ran"
-    if circumstances.has_mismatch:
-        return "units are not split as declared (sample-ratio mismatch)"
+    if circumstances.mismatch:
+        where = "" if circumstances.mismatch == "overall" else circumstances.mismatch
+        told = f" among units of {where}" if where else ""
+        return f"units are not split as declared{told} (sample-ratio mismatch)"
     crossed = circumstances.multi_arm_unit_count
     total = circumstances.unit_count + crossed
     if crossed >= MULTI_ARM_UNITS and crossed > MULTI_ARM_SHARE * total:
         return f"{crossed} of {total} units met several arms"
+    if circumstances.biased:
+        names = ", ".join(circumstances.biased)
+        return f"arms differed before exposure already: {names}"
     return None
 
 
 def _early(circumstances: Circumstances) -> str | None:
     if not circumstances.is_decidable:
-        return "the registered end is not reached"
+        return "the registered end, or a window after it, is not over"
     if circumstances.day_count < circumstances.minimum_days:
         return f"ran fewer than {circumstances.minimum_days} days"
     return None

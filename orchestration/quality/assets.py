@@ -4,8 +4,9 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.experiments import publication as experiments
 from orchestration.quality.checks import GATES
-from orchestration.quality.published_tables import PublishedTable, published_tables
+from orchestration.quality.published_tables import published_tables
 from orchestration.quality.published_views import published_views
 from orchestration.quality.publishing import Publication, Terms, publish
 from orchestration.quality.verdicts import unproven
@@ -15,16 +16,7 @@ from orchestration.transform.assets import MANIFEST
 from orchestration.transform.fence import current_build
 
 # What the analyse stage concludes goes out with the marts it was concluded from.
-RESULTS = PublishedTable(
-    name="experiment_results",
-    schema="experiments",
-    key=("experiment_id", "metric_name", "variant"),
-    description=(
-        "One row per experiment, metric and treatment arm: its rate against the "
-        "control, what the metric shows, and the verdict on the arm."
-    ),
-)
-TABLES = [*published_tables(MANIFEST), RESULTS, *segments.TABLES]
+TABLES = [*published_tables(MANIFEST), *experiments.TABLES, *segments.TABLES]
 VIEWS = published_views()
 
 

@@ -10,14 +10,9 @@ from orchestration.registry.compiling import (
 )
 from orchestration.registry.documents import Path
 from orchestration.registry.entries import Compiled, Entry
+from orchestration.registry.experiments import AMOUNTS
 from orchestration.registry.funnels import Breakdown, Funnel, Subject, wrong_parts
-from orchestration.registry.kinds import (
-    Experiment,
-    Happening,
-    Metric,
-    Report,
-    Segment,
-)
+from orchestration.registry.kinds import Happening, Metric, Report, Segment
 from orchestration.registry.predicates import All, AnyOf, Comparison, Predicate
 from orchestration.registry.problems import Problem
 from orchestration.registry.retentions import AMOUNT, Behaviour
@@ -92,7 +87,7 @@ def compile_entries(
                     column=column,
                     property_=property_,
                     relation=EVENTS,
-                    type_="numeric" if part == AMOUNT else "text",
+                    type_="numeric" if _is_amount(entry, part) else "text",
                 )
             except PredicateError as error:
                 at = (*path, *error.path)
@@ -100,6 +95,10 @@ def compile_entries(
                 continue
             compiled.append(Compiled(entry.kind, entry.id, part, sql))
     return compiled, problems
+
+
+def _is_amount(entry: Entry, part: int) -> bool:
+    return part > AMOUNTS if entry.kind == "experiment" else part == AMOUNT
 
 
 def _predicates(entry: Entry) -> Iterator[tuple[int, Path, Predicate]]:
@@ -112,9 +111,6 @@ def _predicates(entry: Entry) -> Iterator[tuple[int, Path, Predicate]]:
             yield part, path, _any_of(happenings)
         if isinstance(model, Funnel) and model.where is not None:
             yield WHERE, ("where",), model.where
-    elif isinstance(model, Experiment):
-        for index, metric in enumerate(model.metrics):
-            yield index + 1, ("metrics", index, "events"), _any_of(metric.events)
 
 
 def _listed(model: Funnel | Behaviour) -> Iterator[tuple[int, Path, list[Happening]]]:
@@ -181,7 +177,3 @@ def _happenings(entry: Entry) -> Iterator[tuple[Path, Happening]]:
         for _, path, happenings in _listed(model):
             for place, happening in enumerate(happenings):
                 yield (*path, place), happening
-    elif isinstance(model, Experiment):
-        for index, metric in enumerate(model.metrics):
-            for place, happening in enumerate(metric.events):
-                yield ("metrics", index, "events", place), happening

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from orchestration.registry.app_source import AppSource
 from orchestration.registry.documents import Document, Path
 from orchestration.registry.engagement import Engagement
+from orchestration.registry.experiments import Experiment
 from orchestration.registry.funnels import Funnel
-from orchestration.registry.kinds import Experiment, Metric, Report, Segment
+from orchestration.registry.kinds import Metric, Report, Segment
 from orchestration.registry.policies import Consent, Defaults, Retention
 from orchestration.registry.problems import Problem
 from orchestration.registry.retentions import RetentionGrid

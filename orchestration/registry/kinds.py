@@ -1,4 +1,4 @@
-"""What analysts write: segments, experiments, metrics, reports."""
+"""What analysts write: segments, metrics, reports; and what all kinds share."""
 
 import datetime as dt
 import re
@@ -48,87 +48,6 @@ class Segment(Dated):
     title: Title
     description: Text = ""
     rule: Predicate
-
-
-class Arm(Definition):
-    """One arm of an experiment and its share of the traffic."""
-
-    variant: Name
-    weight: Annotated[int, Field(ge=0, le=10_000)] = 1
-
-
-class ExperimentMetric(Definition):
-    """What counts as a conversion: the first such event strictly after exposure."""
-
-    name: Name
-    role: Literal["primary", "secondary", "guardrail"] = "primary"
-    better: Literal["higher", "lower"] = "higher"
-    margin: Annotated[float, Field(ge=0, lt=1)] | None = None
-    within_hours: Annotated[int, Field(ge=1, le=24 * 366)] | None = None
-    events: Annotated[list[Happening], Field(min_length=1, max_length=20)]
-
-    @model_validator(mode="after")
-    def _guardrails_have_margins(self) -> "ExperimentMetric":
-        if (self.role == "guardrail") != (self.margin is not None):
-            message = "margin, a difference of rates, belongs to every guardrail alone"
-            raise PydanticCustomError("margin", message)
-        return self
-
-
-class Experiment(Dated):
-    """A randomised comparison; the first arm is the control."""
-
-    title: Title
-    hypothesis: Text = ""
-    state: Literal["DRAFT", "RUNNING", "PAUSED", "COMPLETED"] = "DRAFT"
-    unit: Literal["person"] = "person"
-    starts_at: dt.datetime | None = None
-    ends_at: dt.datetime | None = None
-    arms: Annotated[list[Arm], Field(min_length=2, max_length=20)]
-    metrics: Annotated[list[ExperimentMetric], Field(min_length=1, max_length=50)]
-    decision: Literal["sequential", "fixed"] = "sequential"
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    expected_units: Annotated[int, Field(ge=100)] = 5000
-    family: Annotated[list[Name], Field(min_length=1)] | None = None
-    correction: Literal["holm", "benjamini_hochberg"] = "holm"
-    minimum_units: Annotated[int, Field(ge=1)] = 50
-    minimum_conversions: Annotated[int, Field(ge=0)] = 5
-    minimum_days: Annotated[int, Field(ge=1)] = 3
-
-    @field_validator("starts_at", "ends_at")
-    @classmethod
-    def _are_instants(cls, value: dt.datetime | None) -> dt.datetime | None:
-        return instant(value)
-
-    @model_validator(mode="after")
-    def _hangs_together(self) -> "Experiment":
-        all_differ([arm.variant for arm in self.arms], "variant")
-        all_differ([metric.name for metric in self.metrics], "metric")
-        if not any(metric.role == "primary" for metric in self.metrics):
-            raise PydanticCustomError("primary", "no metric has the role primary")
-        if self.state != "DRAFT" and self.starts_at is None:
-            raise PydanticCustomError("starts_at", "has left DRAFT without starts_at")
-        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
-            raise PydanticCustomError("ends_at", "ends_at is not after starts_at")
-        if self.decision == "fixed" and self.state != "DRAFT" and not self.ends_at:
-            message = "decision fixed needs ends_at, the registered end"
-            raise PydanticCustomError("ends_at", message)
-        return self
-
-    @model_validator(mode="after")
-    def _has_a_fair_comparison(self) -> "Experiment":
-        weights = [arm.weight for arm in self.arms]
-        if not weights[0] or not any(weights[1:]):
-            message = "the control and a treatment need a weight above 0"
-            raise PydanticCustomError("weights", message)
-        if self.family is not None:
-            all_differ(self.family, "metric of the family")
-            primary = {each.name for each in self.metrics if each.role == "primary"}
-            allowed = {each.name for each in self.metrics if each.role != "guardrail"}
-            if not primary <= set(self.family) <= allowed:
-                message = "family holds every primary metric, and no guardrail"
-                raise PydanticCustomError("family", message)
-        return self
 
 
 class Metric(Definition):

@@ -11,10 +11,11 @@ from orchestration.registry.crosschecking import compile_entries, crosscheck
 from orchestration.registry.documents import Document, read_document
 from orchestration.registry.engagement import Engagement
 from orchestration.registry.entries import Entry, Registry
+from orchestration.registry.experiments import Experiment
 from orchestration.registry.explaining import explain
 from orchestration.registry.funnels import Funnel
 from orchestration.registry.journeys import Journeys
-from orchestration.registry.kinds import Experiment, Metric, Report, Segment
+from orchestration.registry.kinds import Metric, Report, Segment
 from orchestration.registry.policies import Consent, Defaults, Identity, Retention
 from orchestration.registry.predicates import NAME_PATTERN
 from orchestration.registry.problems import Problem, RegistryError

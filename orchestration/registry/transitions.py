@@ -17,7 +17,7 @@ _NEXT_STATES = {
 _FIXED_WHILE_RUNNING = (
     *("arms", "unit", "starts_at", "metrics", "decision", "alpha"),
     *("expected_units", "family", "correction"),
-    *("minimum_units", "minimum_conversions", "minimum_days"),
+    *("minimum_units", "minimum_conversions", "minimum_days", "history_days"),
 )
 
 
@@ -51,3 +51,7 @@ def _changed(entry: Entry, old: dict[str, Any]) -> Iterator[Problem]:
         if body.get(field) != old.get(field):
             reason = "cannot change once the experiment has left DRAFT"
             yield entry.problem((field,), reason, "a new experiment")
+    phases, begun = body.get("phases", []), old.get("phases", [])
+    if phases[: len(begun)] != begun:
+        reason = "cannot change once the experiment has left DRAFT"
+        yield entry.problem(("phases",), reason, "further phases")

@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 from psycopg import sql
 
-from orchestration.experiments.results import read_results, store_results
-from orchestration.quality.published_tables import PublishedTable, published_tables
+from orchestration.experiments import publication as experiments
+from orchestration.experiments.storing import analyse
+from orchestration.quality.published_tables import published_tables
 from orchestration.quality.published_views import published_views
 from orchestration.quality.publishing import Terms, publish
 from orchestration.raw.app_extraction import Terms as AppTerms
@@ -61,13 +62,6 @@ WORLD = World(
     start_on=date(2026, 10, 1),
     activity=0.5,
     troubles=LOUD,
-)
-
-# What a build concludes in Python is published beside the marts (quality/assets.py).
-RESULTS = PublishedTable(
-    name="experiment_results",
-    schema="experiments",
-    key=("experiment_id", "metric_name", "variant"),
 )
 
 
@@ -131,7 +125,7 @@ class House:
         return extract_app(
             self.url,
             entry=registry.entry("app_source", "app"),
-            source_url=self.app_url,
+            source_url=self.app_url or "",
             terms=AppTerms(timezone="UTC", pseudonym_key=KEY.encode()),
             **options,
         )
@@ -143,7 +137,7 @@ class House:
             )
         assert report.failure is None, report.failure
         with self.connection() as connection:
-            store_results(connection, read_results(connection))
+            analyse(connection, timezone=self.settings.timezone)
         return report
 
     def plan(self):
@@ -151,7 +145,7 @@ class House:
             return read_plan(self.url, self.project)
 
     def tables(self):
-        return [*published_tables(load_manifest(self.project)), RESULTS]
+        return [*published_tables(load_manifest(self.project)), *experiments.TABLES]
 
     def publish(self, *, is_closing=True):
         terms = Terms(is_closing=is_closing)
@@ -186,8 +180,9 @@ class House:
             for table in self.tables():
                 name = f"published_data.{table.name}"
                 made[name] = digest_table(connection, name)
-            results = "experiments.experiment_results"
-            made[results] = digest_table(connection, results)
+            for table in experiments.TABLES:
+                name = f"experiments.{table.made_name}"
+                made[name] = digest_table(connection, name)
         return made
 
     def truth(self):

@@ -216,12 +216,25 @@ def check_experiments(story):
     found = story.house.rows(
         """
         select variant, sum(unit_count)::bigint, sum(conversion_count)::bigint
-        from marts.experiment_counts where experiment_id = 'checkout_button'
+        from marts.experiment_statistics
+        where experiment_id = 'checkout_button' and dimension = 'all'
         group by variant
         """
     )
     assert sum(units for units, _ in expected.values()) > 20
     assert_equal({variant: tuple(rest) for variant, *rest in found}, expected)
+    shown = story.house.one(
+        """
+        select
+            total_participants, variant_a_participants, variant_a_conversions,
+            variant_b_participants, variant_b_conversions, variants, is_active
+        from published.ab_testing where test_name = 'checkout_button'
+        """
+    )
+    arms = [expected["control"], expected["treatment"]]
+    assert_equal(shown[1:5], (*arms[0], *arms[1]))
+    assert_equal(shown[5:], (["control", "treatment"], True))
+    assert_equal(shown[0], sum(units for units, _ in arms))
 
 
 def active_persons(story):

@@ -17,6 +17,17 @@ def problems(directory, **changed):
     return str(caught.value)
 
 
+EARLY_PHASE = "[{starts_at: 2026-01-04T00:00:00Z, weights: [1, 1]}]"
+SHORT_PHASE = "[{starts_at: 2026-01-09T00:00:00Z, weights: [1, 1, 1]}]"
+PHASE = "{starts_at: 2026-01-09T00:00:00Z, weights: [1, 3]}"
+LATER_PHASE = "{starts_at: 2026-01-19T00:00:00Z, weights: [2, 3]}"
+
+
+def with_phases(*phases):
+    listed = f"state: RUNNING\n        phases: [{', '.join(phases)}]"
+    return experiment(("state: RUNNING", listed))
+
+
 def experiment(*changes):
     text = FILES["experiments/button.yml"]
     for old, new in changes:
@@ -73,6 +84,40 @@ def experiment(*changes):
         ),
         (("state: RUNNING", "state: running"), "DRAFT, RUNNING, PAUSED, COMPLETED"),
         (("state: RUNNING", "state: RUNNING\n        alpha: 1.0"), "less than 1"),
+        (
+            ("state: RUNNING", f"state: RUNNING\n        phases: {EARLY_PHASE}"),
+            "phases do not follow starts_at",
+        ),
+        (
+            ("state: RUNNING", f"state: RUNNING\n        phases: {SHORT_PHASE}"),
+            "weights of a phase are those of all arms",
+        ),
+        *(
+            (("name: booked", f"name: booked\n            {given}"), expected)
+            for given, expected in (
+                ("type: ratio", "divided_by: missing, or does not go with type ratio"),
+                ("quantile: 0.5", "does not go with type proportion"),
+                ("value: {column: duration_ms}", "a proportion has no value"),
+                (
+                    "type: mean\n            value: {column: value_minor}",
+                    "goes with column: value_minor",
+                ),
+                ("reversal_hours: 3", "does not go with reversed_by"),
+                ("after_hours: 24", "need within_hours"),
+                (
+                    "after_hours: 24\n            within_hours: 24",
+                    "is not before within_hours",
+                ),
+                (
+                    "type: mean\n            cap: {value: 3, quantile: 0.9}",
+                    "name a value, or a quantile",
+                ),
+                (
+                    "type: mean\n            cap: {quantile: 0.9}",
+                    "a quantile is frozen_on a day",
+                ),
+            )
+        ),
     ],
 )
 def test_an_experiment_that_does_not_hang_together_is_refused(
@@ -175,6 +220,15 @@ END_DECIDES = experiment(
                 ("minimum_days", "7"),
             )
         ),
+        (with_phases(PHASE), with_phases(PHASE, LATER_PHASE), []),
+        (
+            with_phases(PHASE),
+            with_phases(LATER_PHASE),
+            [
+                "experiments/button.yml:3: phases: cannot change once the experiment "
+                "has left DRAFT; allowed: further phases"
+            ],
+        ),
         (
             END_DECIDES,
             END_DECIDES.replace("2026-02-01", "2026-03-01"),
@@ -197,3 +251,15 @@ def test_an_experiment_that_left_draft_keeps_its_terms(
     tmp_path, before, after, expected
 ):
     assert transitions(tmp_path, before=before, after=after) == expected
+
+
+def test_fields_that_came_later_leave_older_definitions_as_they_were(tmp_path):
+    """Or every experiment would seem changed while it runs, by a new release alone."""
+    registry = load_registry(write_registry(tmp_path))
+    body = registry.entry("experiment", "button").body
+    assert set(body) == {
+        *("title", "hypothesis", "state", "unit", "starts_at", "arms", "metrics"),
+        *("decision", "alpha", "expected_units", "correction"),
+        *("minimum_units", "minimum_conversions", "minimum_days"),
+    }
+    assert set(body["metrics"][0]) == {"name", "role", "better", "events"}

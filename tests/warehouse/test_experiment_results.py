@@ -1,5 +1,6 @@
-from orchestration.experiments.counts import Arm, Counted, Measured, Terms
-from orchestration.experiments.results import conclude_results, store_results
+from orchestration.experiments.arms import Arm, Counted, Measured, Terms
+from orchestration.experiments.results import conclude_results
+from orchestration.experiments.storing import store_results
 
 
 def results(*treated: int, control: tuple[int, int] = (1000, 200)):

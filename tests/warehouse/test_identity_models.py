@@ -10,7 +10,7 @@ from tests.warehouse.histories import Event, at, build, load, table_rows
 from tests.warehouse.identity_world import Account, extract, identified, set_rules
 from tests.warehouse.reference_sessions import hashed_key
 
-MODELS = ("+funnel_attempts", "+experiment_counts", "+person_days")
+MODELS = ("+funnel_attempts", "+experiment_statistics", "+person_days")
 PERSON_DAYS = PublishedTable(
     name="person_days",
     schema="marts",
@@ -139,7 +139,7 @@ def test_an_experiment_maps_a_shared_device_as_it_is_told(
     set_rules(connection, experiment_mapping=mapping)
     define_experiment(connection)
     load(connection, EVENTS)
-    build(connection, url=database, select=("+experiment_counts",))
+    build(connection, url=database, select=("+experiment_statistics",))
     found = {(hashed_key("email", "m1"), "large")}
     if owner:
         found.add((hashed_key("user", owner), "control"))

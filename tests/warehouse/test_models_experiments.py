@@ -2,9 +2,11 @@
 
 import pytest
 
-from orchestration.experiments.results import read_results
+from orchestration.experiments.counts import read_counts
+from orchestration.experiments.results import conclude_results
 from tests.warehouse.definitions import define
 from tests.warehouse.histories import Event, at, build, load
+from tests.warehouse.reference_experiments import complete_through
 
 
 def exposure(event_id, moment, variant, **rest):
@@ -56,14 +58,16 @@ def test_units_count_in_their_first_arm_and_those_of_two_arms_in_none(
             exposure("x8", at(hours=1), "unknown", device_id="stray"),
         ],
     )
-    build(connection, url=database, select=["+experiment_counts"])
+    build(connection, url=database, select=["+experiment_statistics"])
     rows = connection.execute(
         "select variant, is_control, unit_count, conversion_count, "
-        "multi_arm_unit_count from marts.experiment_counts order by variant"
+        "multi_arm_unit_count from marts.experiment_statistics "
+        "where dimension = 'all' order by variant"
     ).fetchall()
     # c3 is not strictly after its exposure, c4 is outside the window.
     assert rows == [("big", False, 2, 0, 1), ("control", True, 1, 1, 0)]
-    (result,) = read_results(connection)
+    complete_through(connection, at(days=9))
+    (result,) = conclude_results(read_counts(connection, timezone="UTC"))
     assert (result.control_unit_count, result.unit_count) == (1, 2)
     assert (result.outcome, result.verdict) == ("immature", "immature")
     # p of one against two where halves were declared, by scipy.stats.chisquare.

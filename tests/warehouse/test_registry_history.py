@@ -1,6 +1,7 @@
 """The registry's history only grows, and only when something changed."""
 
 import threading
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -227,6 +228,17 @@ def test_the_views_say_what_the_files_say(connection, tmp_path):
             "higher",
             0,
             True,
+            "proportion",
+            *(None,) * 7,
+            False,
+            14,
+        ),
+        "experiment_phases": (
+            "button",
+            1,
+            datetime(2026, 1, 5, tzinfo=UTC),
+            None,
+            [1, 1],
         ),
         "purposes": ("analytics", "consent", True, False),
         "retention": ("raw_events", 365),

@@ -44,10 +44,11 @@ matched as (
         happened.*,
         predicates.matched_kind as kind,
         predicates.matched_id as id,
-        predicates.matched_part as part
+        predicates.matched_part as part,
+        predicates.matched_amount as amount
     from happened,
         lateral (values {{ event_predicates() }}) as predicates (
-            matched_kind, matched_id, matched_part, matched_holds
+            matched_kind, matched_id, matched_part, matched_holds, matched_amount
         )
     where predicates.matched_holds
 
@@ -59,6 +60,9 @@ select
     id,
     part,
     case when kind = 'exposure' then properties ->> 'variant' end as variant,
+    case when kind = 'exposure' then browser_family end as browser_family,
+    case when kind = 'exposure' then device_class end as device_class,
+    amount,
     occurred_on,
     occurred_at,
     source,

@@ -330,12 +330,13 @@ select
     (body ->> 'minimum_days')::integer as minimum_days,
     body ->> 'correction' as correction,
     (body ->> 'expected_units')::integer as expected_units,
+    coalesce((body ->> 'history_days')::integer, 14) as history_days,
     -- Loading refuses such changes; a result must not rest on that alone.
     (
         select count(distinct history.body - case
             when history.body ->> 'decision' = 'fixed'
-                then '{title,hypothesis,state,valid_from}'::text []
-            else '{title,hypothesis,state,valid_from,ends_at}'::text []
+                then '{title,hypothesis,state,valid_from,phases}'::text []
+            else '{title,hypothesis,state,valid_from,phases,ends_at}'::text []
         end) > 1
         from registry.definitions as history
         where
@@ -360,7 +361,72 @@ cross join lateral jsonb_array_elements(definition.body -> 'arms')
 with ordinality as arm (body, arm_index)
 where definition.kind = 'experiment';
 
--- One row per experiment and metric. A unit converts when predicate_sql holds for one of its events.
+-- One row per experiment and phase; weights are in the order of the arms. Exposures of a phase
+-- end where the next begins.
+create view registry.experiment_phases as
+with phases as (
+    select
+        definition.id as experiment_id,
+        1 as phase,
+        (definition.body ->> 'starts_at')::timestamptz as starts_at,
+        array(
+            select (arm.body ->> 'weight')::integer
+            from jsonb_array_elements(definition.body -> 'arms')
+            with ordinality as arm (body, arm_index)
+            order by arm.arm_index
+        ) as weights
+    from registry.in_force as definition
+    where definition.kind = 'experiment'
+    union all
+    select
+        definition.id,
+        1 + later.phase_index::integer,
+        (later.body ->> 'starts_at')::timestamptz,
+        array(select jsonb_array_elements_text(later.body -> 'weights')::integer)
+    from registry.in_force as definition
+    cross join lateral jsonb_array_elements(definition.body -> 'phases')
+    with ordinality as later (body, phase_index)
+    where
+        definition.kind = 'experiment'
+        and jsonb_typeof(definition.body -> 'phases') = 'array'
+)
+
+select
+    phases.experiment_id,
+    phases.phase,
+    phases.starts_at,
+    coalesce(
+        lead(phases.starts_at) over (
+            partition by phases.experiment_id order by phases.phase
+        ),
+        experiments.ends_at
+    ) as ends_at,
+    phases.weights
+from phases
+inner join registry.experiments as experiments
+    on phases.experiment_id = experiments.experiment_id;
+
+-- One row per change of an experiment's state, with when it is meant from.
+create view registry.experiment_states as
+select
+    experiment_id,
+    version,
+    state,
+    since
+from (
+    select
+        id as experiment_id,
+        version,
+        coalesce(body ->> 'state', 'DELETED') as state,
+        valid_from as since,
+        lag(body ->> 'state') over (partition by id order by version) as state_before
+    from registry.definitions
+    where kind = 'experiment'
+) as versions
+where state is distinct from state_before;
+
+-- One row per experiment and metric. A unit converts when predicate_sql holds for one of its
+-- events.
 create view registry.experiment_metrics as
 select
     definition.id as experiment_id,
@@ -374,7 +440,17 @@ select
     case jsonb_typeof(definition.body -> 'family')
         when 'array' then definition.body -> 'family' ? (metric.body ->> 'name')
         else metric.body ->> 'role' = 'primary'
-    end as is_in_family
+    end as is_in_family,
+    coalesce(metric.body ->> 'type', 'proportion') as metric_type,
+    metric.body ->> 'currency' as currency,
+    (metric.body ->> 'quantile')::numeric as quantile,
+    (metric.body ->> 'after_hours')::integer as after_hours,
+    (metric.body ->> 'reversal_hours')::integer as reversal_hours,
+    (metric.body #>> '{cap,value}')::numeric as cap_value,
+    (metric.body #>> '{cap,quantile}')::numeric as cap_quantile,
+    (metric.body #>> '{cap,frozen_on}')::date as cap_frozen_on,
+    metric.body ->> 'covariate' is not null as is_adjusted,
+    coalesce((definition.body ->> 'history_days')::integer, 14) as history_days
 from registry.in_force as definition
 cross join lateral jsonb_array_elements(definition.body -> 'metrics')
 with ordinality as metric (body, metric_index)
@@ -384,6 +460,41 @@ inner join registry.compiled_in_force as compiled
         and compiled.id = definition.id
         and compiled.part = metric.metric_index
 where definition.kind = 'experiment';
+
+-- One row per experiment and metric: how long after exposure a unit is not to be counted yet.
+create view registry.experiment_windows as
+select
+    experiment_id,
+    metric_name,
+    role,
+    metric_type,
+    quantile,
+    within_hours is not null as has_window,
+    make_interval(hours => coalesce(within_hours, 0) + coalesce(reversal_hours, 0)) as takes
+from registry.experiment_metrics;
+
+-- One row per list of events of a metric: part is the metric's index, 100 more for what divides
+-- it, 200 more for what reverses it. amount_sql is what an event adds, null for one that counts.
+create view registry.experiment_events as
+select
+    metrics.experiment_id,
+    metrics.metric_name,
+    events.part,
+    events.sql as predicate_sql,
+    case when events.part / 100 <> 1 then amounts.sql end as amount_sql,
+    metrics.currency
+from registry.experiment_metrics as metrics
+inner join registry.compiled_in_force as events
+    on
+        events.kind = 'experiment'
+        and metrics.experiment_id = events.id
+        and metrics.metric_index = events.part % 100
+        and events.part < 300
+left join registry.compiled_in_force as amounts
+    on
+        amounts.kind = 'experiment'
+        and metrics.experiment_id = amounts.id
+        and metrics.metric_index + 300 = amounts.part;
 
 create view registry.metrics as
 select

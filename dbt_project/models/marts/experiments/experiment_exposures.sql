@@ -1,8 +1,8 @@
 {{ config(
     pre_hook='set local enable_nestloop = off',
-    unique_key=['experiment_id', 'person_id'],
+    unique_key=['experiment_id', 'phase', 'person_id'],
     indexes=[
-        {'columns': ['experiment_id', 'person_id'], 'unique': true},
+        {'columns': ['experiment_id', 'phase', 'person_id'], 'unique': true},
         {'columns': ['exposed_on']},
     ],
 ) }}
@@ -22,35 +22,42 @@ counted as (
         {{ person_id('owned.person_key') }} as person_id,
         owned.occurred_on,
         owned.occurred_at,
-        experiments.experiment_id,
+        owned.browser_family,
+        owned.device_class,
+        phases.experiment_id,
+        phases.phase,
         arms.variant,
         arms.is_control,
         row_number() over (
-            partition by experiments.experiment_id, owned.person_key
+            partition by phases.experiment_id, phases.phase, owned.person_key
             order by {{ event_order() }}
         ) as position,
         min(arms.arm_index) over unit <> max(arms.arm_index) over unit as is_multi_arm
     from owned
-    inner join {{ source('registry', 'experiments') }} as experiments
+    inner join {{ source('registry', 'experiment_phases') }} as phases
         on
-            owned.id = experiments.experiment_id
-            and owned.occurred_at >= experiments.starts_at
-            and owned.occurred_at < coalesce(experiments.ends_at, 'infinity')
+            owned.id = phases.experiment_id
+            and owned.occurred_at >= phases.starts_at
+            and owned.occurred_at < coalesce(phases.ends_at, 'infinity')
     inner join {{ source('registry', 'experiment_arms') }} as arms
         on
-            experiments.experiment_id = arms.experiment_id
+            phases.experiment_id = arms.experiment_id
             and owned.variant = arms.variant
-    window unit as (partition by experiments.experiment_id, owned.person_key)
+    window
+        unit as (partition by phases.experiment_id, phases.phase, owned.person_key)
 
 )
 
 select
     experiment_id,
+    phase,
     person_id,
     variant,
     is_control,
     is_multi_arm,
     occurred_on as exposed_on,
-    occurred_at as exposed_at
+    occurred_at as exposed_at,
+    coalesce(browser_family, 'unknown') as browser_family,
+    coalesce(device_class, 'unknown') as device_class
 from counted
 where position = 1

@@ -1,0 +1,34 @@
+"""What readers see of experiments besides what dbt made."""
+
+from orchestration.experiments.storing import KEYS
+from orchestration.quality.published_tables import PublishedTable
+
+RESULTS = PublishedTable(
+    name="experiment_results",
+    schema="experiments",
+    key=KEYS["experiment_results"],
+    description=(
+        "One row per experiment, metric and treatment arm: its value against the "
+        "control, what the metric shows, and the verdict on the arm."
+    ),
+)
+RESULTS_BY_DIMENSION = PublishedTable(
+    name="experiment_results_by_dimension",
+    schema="experiments",
+    key=KEYS["experiment_results_by_dimension"],
+    description=(
+        "One row per experiment, metric, treatment arm, dimension and value: the same "
+        "among units that share the value. For information; nothing decides here."
+    ),
+)
+PLACEBOS = PublishedTable(
+    name="experiment_placebos",
+    schema="experiments",
+    made_as="placebos",
+    key=("placebo_on",),
+    description=(
+        "One row per day: real units split at random, how many splits seemed to "
+        "differ, and how probable so many are by chance."
+    ),
+)
+TABLES = (RESULTS, RESULTS_BY_DIMENSION, PLACEBOS)

@@ -1,0 +1,188 @@
+"""What units of an experiment did, counted one by one: an oracle for the models."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import psycopg
+
+from tests.warehouse.histories import Event, at
+
+PHASES = ((1, at(days=2), at(days=7)), (2, at(days=7), None))
+HISTORY = timedelta(days=3)
+
+EXPERIMENT = """
+title: Button
+state: RUNNING
+starts_at: 2026-03-03T00:00:00Z
+history_days: 3
+arms:
+  - variant: control
+  - variant: big
+phases:
+  - starts_at: 2026-03-08T00:00:00Z
+    weights: [1, 3]
+metrics:
+  - name: buys
+    within_hours: 24
+    events: [{event: conversion}]
+  - name: returns
+    role: secondary
+    after_hours: 24
+    within_hours: 72
+    events: [{event: page_view}]
+  - name: revenue
+    role: secondary
+    type: mean
+    value: {column: value_minor}
+    currency: EUR
+    within_hours: 48
+    events: [{event: conversion}]
+    reversed_by: [{event: custom.refund}]
+    reversal_hours: 24
+    cap: {value: 500}
+    covariate: before_exposure
+  - name: views_per_purchase
+    role: secondary
+    type: ratio
+    events: [{event: page_view}]
+    divided_by: [{event: conversion}]
+  - name: slow_page
+    role: secondary
+    type: quantile
+    quantile: 0.5
+    value: {column: duration_ms}
+    events: [{event: page_view}]
+"""
+
+
+@dataclass
+class Unit:
+    """One person in one phase."""
+
+    variant: str
+    exposed_at: datetime
+    browser: str
+    events: list[Event] = field(default_factory=list)
+
+
+def met_units(events: Sequence[Event]) -> dict[tuple[int, str], Unit]:
+    """Return the units of one arm alone, by phase and device."""
+    met: dict[tuple[int, str], list[Event]] = defaultdict(list)
+    for event in sorted(events, key=lambda event: event.position):
+        if event.event_name == "experiment_exposure":
+            for phase, begins, ends in PHASES:
+                if begins <= event.occurred_at and (
+                    ends is None or event.occurred_at < ends
+                ):
+                    met[phase, str(event.device_id)].append(event)
+    units = {}
+    for key, exposures in met.items():
+        if len({each.properties["variant"] for each in exposures}) == 1:
+            first = exposures[0]
+            units[key] = Unit(
+                str(first.properties["variant"]),
+                first.occurred_at,
+                first.browser_family or "unknown",
+                [each for each in events if each.device_id == key[1]],
+            )
+    return units
+
+
+def named(unit: Unit, name: str, since: timedelta, until: timedelta | None):
+    """Return the unit's events strictly after an instant, up to another."""
+    begins = unit.exposed_at + since
+    ends = datetime.max.replace(tzinfo=begins.tzinfo)
+    if until is not None:
+        ends = unit.exposed_at + until
+    return [
+        each
+        for each in unit.events
+        if each.event_name == name and begins < each.occurred_at <= ends
+    ]
+
+
+def earlier(unit: Unit, name: str):
+    """Return the unit's events on the days before its exposure."""
+    return [
+        each
+        for each in unit.events
+        if each.event_name == name
+        and unit.exposed_at - HISTORY <= each.occurred_at < unit.exposed_at
+    ]
+
+
+def euros(events: Sequence[Event]) -> int:
+    return sum(each.value_minor or 0 for each in events if each.currency == "EUR")
+
+
+def taken_back(events: Sequence[Event]) -> int:
+    return sum(abs(each.value_minor or 0) for each in events if each.currency == "EUR")
+
+
+def values(unit: Unit) -> dict[str, tuple[int, int, int, bool]]:
+    """Return value, denominator, covariate and history of every metric of a unit."""
+    none, day = timedelta(), timedelta(days=1)
+    spent = euros(named(unit, "conversion", none, 2 * day)) - taken_back(
+        named(unit, "custom.refund", none, 3 * day)
+    )
+    bought, viewed = earlier(unit, "conversion"), earlier(unit, "page_view")
+    spent_before = euros(bought) - taken_back(earlier(unit, "custom.refund"))
+    views = named(unit, "page_view", none, None)
+    return {
+        "buys": (
+            int(bool(named(unit, "conversion", none, day))),
+            0,
+            int(bool(bought)),
+            bool(bought),
+        ),
+        "returns": (
+            int(bool(named(unit, "page_view", day, 3 * day))),
+            0,
+            int(bool(viewed)),
+            bool(viewed),
+        ),
+        "revenue": (min(spent, 500), 0, min(spent_before, 500), bool(bought)),
+        "views_per_purchase": (
+            len(views),
+            len(named(unit, "conversion", none, None)),
+            len(viewed),
+            bool(viewed),
+        ),
+        "slow_page": (
+            sum(each.duration_ms or 0 for each in views),
+            0,
+            sum(each.duration_ms or 0 for each in viewed),
+            bool(viewed),
+        ),
+    }
+
+
+def statistics(events: Sequence[Event]) -> dict[tuple, list[int]]:
+    """Return the sums of marts.experiment_statistics for units of one arm."""
+    found: dict[tuple, list[int]] = {}
+    for (phase, _), unit in met_units(events).items():
+        for metric, (value, divisor, before, has_history) in values(unit).items():
+            for split in (("all", "all"), ("browser_family", unit.browser)):
+                key = (phase, metric, unit.variant, *split, unit.exposed_at.date())
+                row = (
+                    *(1, int(value != 0), int(has_history), value, value**2),
+                    *(divisor, divisor**2, value * divisor),
+                    *(before, before**2, value * before, value * has_history),
+                )
+                sums = found.setdefault(key, [0] * len(row))
+                found[key] = [one + two for one, two in zip(sums, row, strict=True)]
+    return found
+
+
+def complete_through(connection: psycopg.Connection, moment: datetime) -> None:
+    """Say that the events of the source are complete until then."""
+    connection.execute(
+        """
+        insert into ops.watermarks (source, data_complete_through, rule)
+        values ('web', %(moment)s, 'marker')
+        on conflict (source) do update set data_complete_through = %(moment)s
+        """,
+        {"moment": moment},
+    )
