@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from orchestration.experiments.publication import PLACEBOS, RESULTS_BY_DIMENSION
+from orchestration.experiments.publication import RESULTS, TABLES
 from orchestration.experiments.storing import analyse
 from orchestration.resources import OWNERS, Warehouse, small_table
 
@@ -19,7 +19,8 @@ tables = [
         deps=[["experiments", "experiment_results"]],
         description=table.description,
     )
-    for table in (RESULTS_BY_DIMENSION, PLACEBOS)
+    for table in TABLES
+    if table is not RESULTS
 ]
 
 

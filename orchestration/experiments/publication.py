@@ -1,4 +1,8 @@
-"""What readers see of experiments besides what dbt made."""
+"""What readers see of experiments besides what dbt made.
+
+These are `published.experiment_results`, `published.experiment_results_by_dimension`,
+`published.experiment_assignments` and `published.experiment_placebos`.
+"""
 
 from orchestration.experiments.storing import KEYS
 from orchestration.quality.published_tables import PublishedTable
@@ -21,6 +25,16 @@ RESULTS_BY_DIMENSION = PublishedTable(
         "among units that share the value. For information; nothing decides here."
     ),
 )
+ASSIGNMENTS = PublishedTable(
+    name="experiment_assignments",
+    schema="experiments",
+    made_as="assignments",
+    key=KEYS["assignments"],
+    description=(
+        "One row per experiment, phase, logged variant and variant that the declared "
+        "weights give, where the file says by whom units are assigned."
+    ),
+)
 PLACEBOS = PublishedTable(
     name="experiment_placebos",
     schema="experiments",
@@ -31,4 +45,4 @@ PLACEBOS = PublishedTable(
         "differ, and how probable so many are by chance."
     ),
 )
-TABLES = (RESULTS, RESULTS_BY_DIMENSION, PLACEBOS)
+TABLES = (RESULTS, RESULTS_BY_DIMENSION, ASSIGNMENTS, PLACEBOS)

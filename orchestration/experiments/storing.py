@@ -7,6 +7,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.experiments.arms import Counted
+from orchestration.experiments.assignment_audit import Assigned, audit_assignments
 from orchestration.experiments.counts import read_counts
 from orchestration.experiments.results import (
     DimensionResult,
@@ -21,6 +22,12 @@ KEYS = {
         *("experiment_id", "metric_name", "variant"),
         *("dimension", "dimension_value"),
     ),
+    "assignments": ("experiment_id", "phase", "variant", "expected_variant"),
+}
+_ROWS = {
+    "experiment_results": Result,
+    "experiment_results_by_dimension": DimensionResult,
+    "assignments": Assigned,
 }
 
 
@@ -40,12 +47,15 @@ def analyse(
     changed += store_results(
         connection, estimate_within(counted), table="experiment_results_by_dimension"
     )
+    changed += store_results(
+        connection, audit_assignments(connection), table="assignments"
+    )
     return results, changed
 
 
 def store_results(
     connection: psycopg.Connection,
-    results: Sequence[DimensionResult],
+    results: Sequence[DimensionResult | Assigned],
     *,
     table: str = "experiment_results",
 ) -> int:
@@ -53,8 +63,7 @@ def store_results(
 
     The same results change nothing. One transaction, two at once wait for each other.
     """
-    made = Result if table == "experiment_results" else DimensionResult
-    names = [each.name for each in fields(made)]
+    names = [each.name for each in fields(_ROWS[table])]
     terms = {
         "table": sql.Identifier("experiments", table),
         "key": sql.SQL(", ").join(map(sql.Identifier, KEYS[table])),

@@ -163,6 +163,9 @@ class Experiment(Behaviour):
     phases : list of Phase or None
         Later phases, which may be added while it runs. Only the last one is analysed:
         units of different weights are not comparable.
+    assigned_by : str or None
+        Whose hash chooses the arm (experiments/assignment.py), where clients keep to
+        it: logged variants are compared with it. None: clients assign as they like.
     history_days : int or None
         How long before its exposure a unit's covariates are read: 14 by default.
     """
@@ -185,6 +188,7 @@ class Experiment(Behaviour):
     minimum_conversions: Annotated[int, Field(ge=0)] = 5
     minimum_days: Annotated[int, Field(ge=1)] = 3
     history_days: Annotated[int, Field(ge=1, le=90)] | None = None
+    assigned_by: Literal["user_id", "device_id"] | None = None
 
     @field_validator("starts_at", "ends_at")
     @classmethod

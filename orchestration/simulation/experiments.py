@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
+from orchestration.experiments.assignment import bucket_places
 from orchestration.simulation.people import CUSTOMER, People
 from orchestration.simulation.world import BOOKING_SITES, OCCASION_SITES, World, chosen
 
-FNV_OFFSET = 0x811C9DC5
-FNV_PRIME = 0x01000193
 FLAG_ID = "new_checkout"
 FLAG_SHARE = 0.30
 
@@ -116,32 +114,5 @@ def assign(world: World, people: People) -> Assignments:
         enrolled = (dice.random(size) < experiment.share) & (people.kind == CUSTOMER)
         arm[number] = np.where(enrolled, drawn, -1)
         crosses[number] = enrolled & (dice.random(size) < experiment.crossed_share)
-    return Assignments(
-        arm=arm, crosses=crosses, flag=buckets(FLAG_ID, people.user_id) < FLAG_SHARE
-    )
-
-
-def buckets(seed: str, units: pl.Series) -> np.ndarray:
-    """Return each unit's place in [0, 1) by GrowthBook's second hash (SEMANTICS 2.10).
-
-    Units must be equally long, which ours are.
-    """
-    letters = np.array(units.to_list(), dtype=np.bytes_)
-    table = letters.view(np.uint8).reshape(len(letters), -1)
-    first = np.full(len(table), FNV_OFFSET, dtype=np.uint64)
-    for letter in seed.encode():
-        first = _fnv_step(first, np.uint64(letter))
-    for column in table.T:
-        first = _fnv_step(first, column.astype(np.uint64))
-
-    second = np.full(len(table), FNV_OFFSET, dtype=np.uint64)
-    for power in range(9, -1, -1):
-        scaled = first // np.uint64(10**power)
-        digit = scaled % np.uint64(10) + np.uint64(ord("0"))
-        # Leading zeros are not written, except the last digit of 0 itself.
-        second = np.where((scaled > 0) | (power == 0), _fnv_step(second, digit), second)
-    return (second % np.uint64(10_000)) / 10_000
-
-
-def _fnv_step(value: np.ndarray, byte: np.ndarray | np.uint64) -> np.ndarray:
-    return ((value ^ byte) * np.uint64(FNV_PRIME)) & np.uint64(0xFFFFFFFF)
+    places = bucket_places(FLAG_ID, people.user_id.to_list())
+    return Assignments(arm=arm, crosses=crosses, flag=places < FLAG_SHARE)

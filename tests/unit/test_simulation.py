@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from orchestration.simulation.days import Planner
-from orchestration.simulation.experiments import buckets
 from orchestration.simulation.marketplace import simulate
 from orchestration.simulation.setting import draw_setting
 from orchestration.simulation.tables import Growing
@@ -109,7 +108,8 @@ def test_a_world_at_peace_has_no_trouble(tmp_path):
 def test_copies_come_in_the_share_asked_for(made, trouble, low, high):
     rows = truth(made, "deliveries_daily").filter(pl.col("source") != "server")
     total = rows["record_count"].sum()
-    assert low < rows.filter(trouble)["record_count"].sum() / total < high
+    found = float(rows.filter(trouble)["record_count"].sum())
+    assert low < found / float(total) < high
 
 
 def test_late_visits_come_in_the_share_asked_for(tmp_path):
@@ -134,7 +134,7 @@ def test_late_visits_come_in_the_share_asked_for(tmp_path):
 def test_malformed_records_are_counted_by_kind(made):
     malformed = truth(made, "malformed")
     files = truth(made, "files").filter(pl.col("source").is_in(["web", "mobile"]))
-    share = malformed["record_count"].sum() / files["record_count"].sum()
+    share = float(malformed["record_count"].sum()) / float(files["record_count"].sum())
     assert 0.001 < share < 0.003
     assert malformed["kind"].n_unique() > 10
 
@@ -254,20 +254,6 @@ def test_times_are_written_as_python_writes_them():
     local = local_instants(micros, np.array([2, -5, 7]))
     assert local[0] == "1970-01-01T02:00:00.000000+02:00"
     assert datetime.fromisoformat(local[2]).timestamp() == 1_800_000_000.123456
-
-
-# Values of GrowthBook's own test cases for hash version 2 are not at hand here; the
-# hash is worked out letter by letter instead.
-def test_buckets_are_the_second_hash():
-    def fnv(text):
-        value = 0x811C9DC5
-        for letter in text.encode():
-            value = ((value ^ letter) * 0x01000193) & 0xFFFFFFFF
-        return value
-
-    units = [f"usr_{number:08}" for number in range(500)]
-    expected = [fnv(str(fnv("seed" + unit))) % 10_000 / 10_000 for unit in units]
-    assert buckets("seed", pl.Series(units)).tolist() == expected
 
 
 def test_throughput_is_told(tmp_path, capsys):

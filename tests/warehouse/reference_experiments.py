@@ -17,6 +17,7 @@ title: Button
 state: RUNNING
 starts_at: 2026-03-03T00:00:00Z
 history_days: 3
+assigned_by: device_id
 arms:
   - variant: control
   - variant: big

@@ -1,12 +1,14 @@
 """Values of units against an oracle, and what follows from them."""
 
 import random
+from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
+from orchestration.experiments.assignment import assign_arms
 from orchestration.experiments.counts import read_counts
 from orchestration.experiments.placebos import (
     Units,
@@ -22,6 +24,7 @@ from tests.unit.made_registry import write_registry
 from tests.warehouse.histories import Event, at, build, load, table_rows
 from tests.warehouse.reference_experiments import (
     EXPERIMENT,
+    PHASES,
     complete_through,
     met_units,
     named,
@@ -99,6 +102,28 @@ def test_units_are_valued_as_one_by_one_however_they_arrive(
     check_results(connection, events)
     check_maturity(connection, events)
     check_placebos(connection)
+    check_assignments(connection, events)
+
+
+def check_assignments(connection, events):
+    """Each unit's logged variants beside the one that it should have got."""
+    logged = {
+        (phase, event.device_id, event.properties["variant"])
+        for event in events
+        if event.event_name == "experiment_exposure"
+        for phase, begins, ends in PHASES
+        if begins <= event.occurred_at and (ends is None or event.occurred_at < ends)
+    }
+    expected = Counter()
+    for phase, device, variant in logged:
+        weights = {1: (1, 1), 2: (1, 3)}[phase]
+        (arm,) = assign_arms("button", [device], weights=weights)
+        expected[phase, variant, ("control", "big")[arm]] += 1
+    rows = connection.execute(
+        "select phase, variant, expected_variant, unit_count "
+        "from experiments.assignments"
+    ).fetchall()
+    assert {row[:3]: row[3] for row in rows} == expected
 
 
 def last_units(events, variant):

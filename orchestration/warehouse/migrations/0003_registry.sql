@@ -331,6 +331,7 @@ select
     body ->> 'correction' as correction,
     (body ->> 'expected_units')::integer as expected_units,
     coalesce((body ->> 'history_days')::integer, 14) as history_days,
+    body ->> 'assigned_by' as assigned_by,
     -- Loading refuses such changes; a result must not rest on that alone.
     (
         select count(distinct history.body - case

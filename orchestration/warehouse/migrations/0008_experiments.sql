@@ -104,6 +104,16 @@ drop column sample_ratio_p_value_with_multi_arm;
 comment on table experiments.experiment_results_by_dimension is
 'One row per experiment, metric, treatment arm, dimension and value.';
 
+-- One row per experiment, phase, logged variant and the variant that the declared weights give.
+create table experiments.assignments (
+    experiment_id text not null,
+    phase integer not null,
+    variant text not null,
+    expected_variant text not null,
+    unit_count bigint not null,
+    primary key (experiment_id, phase, variant, expected_variant)
+);
+
 -- One row per day on which real units were split at random, many times: how many of the splits
 -- differed, which only chance can have made.
 create table experiments.placebos (

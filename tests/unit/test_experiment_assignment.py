@@ -1,0 +1,74 @@
+"""Which variant a unit gets, against the hash letter by letter and published values."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from orchestration.experiments.assignment import assign_arms, bucket_places
+
+# GrowthBook's own cases for hash version 2 (its SDK test cases): seed, unit, place.
+PUBLISHED = [
+    ("seed", "a", 0.0505),
+    ("seed", "b", 0.2696),
+    ("foo", "ab", 0.2575),
+    ("foo", "def", 0.2019),
+    ("89123klj", "8952klfjas09ujkasdf", 0.124),
+    ("90850943850283058242805", "123", 0.7516),
+    ("()**(%$##$%#$#", '___)((*":&', 0.0128),
+]
+
+
+def fnv(text):
+    value = 0x811C9DC5
+    for letter in text.encode():
+        value = ((value ^ letter) * 0x01000193) & 0xFFFFFFFF
+    return value
+
+
+@pytest.mark.parametrize(("seed", "unit", "place"), PUBLISHED)
+def test_places_are_those_that_growthbook_publishes(seed, unit, place):
+    assert bucket_places(seed, [unit]).tolist() == [place]
+
+
+def test_a_batch_of_any_text_equals_one_unit_at_a_time():
+    units = ["", "ü", "名前", *(f"u {at}" * (at % 4) for at in range(999))]
+    expected = [fnv(str(fnv("seed" + unit))) % 10_000 / 10_000 for unit in units]
+    assert bucket_places("seed", units).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("weights", "count"),
+    [
+        pytest.param((1, 3, 6), 1_000_000, marks=pytest.mark.long),
+        ((1, 3, 6), 100_000),
+        ((1, 1), 30_000),
+        ((9_999, 1), 30_000),
+        ((1, 0, 1), 30_000),
+    ],
+)
+def test_shares_of_many_units_are_within_binomial_bounds(weights, count):
+    units = [f"{number:08}" for number in range(count)]
+    found = np.bincount(assign_arms("shares", units, weights=weights), minlength=2)
+    for share, weight in zip(found, weights, strict=False):
+        low, high = binom.interval(0.9999, count, weight / sum(weights))
+        assert low <= share <= high
+
+
+def test_arms_of_two_experiments_do_not_depend_on_each_other():
+    units = [f"u{number}" for number in range(40_000)]
+    first, second = (assign_arms(each, units, weights=(1, 1)) for each in ("a", "b"))
+    low, high = binom.interval(0.9999, len(units), 0.5)
+    assert low <= (first == second).sum() <= high
+
+
+def test_more_weight_takes_units_of_its_neighbour_alone():
+    units = [f"u{number}" for number in range(10_000)]
+    small = assign_arms("a", units, weights=(9, 1))
+    large = assign_arms("a", units, weights=(7, 3))
+    assert np.all(large >= small)
+
+
+@pytest.mark.parametrize("weights", [(-1, 2), (0, 0)])
+def test_weights_that_share_nothing_are_refused(weights):
+    with pytest.raises(ValueError, match="weights must not be negative"):
+        assign_arms("a", ["u"], weights=weights)
