@@ -232,9 +232,9 @@ def check_experiments(story):
         """
     )
     arms = [expected["control"], expected["treatment"]]
-    assert_equal(shown[1:5], (*arms[0], *arms[1]))
-    assert_equal(shown[5:], (["control", "treatment"], True))
-    assert_equal(shown[0], sum(units for units, _ in arms))
+    assert shown[1:5] == (*arms[0], *arms[1])
+    assert shown[5:] == (["control", "treatment"], True)
+    assert shown[0] == sum(units for units, _ in arms)
 
 
 def active_persons(story):
