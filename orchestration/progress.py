@@ -23,6 +23,7 @@ STEPS = {
     "ops__builds_metrics_match_raw_events": "check metrics against raw events",
     "ops__builds_sessions_hold_every_interactive_event": "check sessions of the events",
     "ops__builds_sessions_count_their_views": "check views of the sessions",
+    "ops__builds_amounts_have_their_rates": "check rates of exchange",
     "experiments__experiment_results": "compare experiments",
     "segments": "decide who belongs to segments",
     "published__status": "publish",

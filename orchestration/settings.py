@@ -4,6 +4,7 @@ No other module reads the environment; `.env.example` lists the variables.
 """
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,6 +52,8 @@ class Settings:
         The reviewed definitions.
     timezone : str
         IANA name of the zone whose days are called days.
+    reporting_currency : str
+        ISO 4217 code of the currency in which sums over currencies are told.
     dagster_url : str or None
         Dagster's own storage; None means `daybook_dagster` beside the warehouse.
     pseudonym_key_text : str or None
@@ -68,6 +71,7 @@ class Settings:
     app_database_url: str | None = field(repr=False)
     registry_dir: Path
     timezone: str
+    reporting_currency: str = "EUR"
     dagster_url: str | None = field(default=None, repr=False)
     pseudonym_key_text: str | None = field(default=None, repr=False)
     alert_webhook: str | None = field(default=None, repr=False)
@@ -127,6 +131,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             given.get("DAYBOOK_REGISTRY", PROJECT_ROOT / "registry")
         ).absolute(),
         timezone=timezone,
+        reporting_currency=_currency(given.get("DAYBOOK_REPORTING_CURRENCY", "EUR")),
         dagster_url=_postgres_url(given, "DAYBOOK_DAGSTER_URL"),
         pseudonym_key_text=given.get("DAYBOOK_PSEUDONYM_KEY"),
         alert_webhook=given.get("DAYBOOK_ALERT_WEBHOOK"),
@@ -151,6 +156,7 @@ def export_environment(settings: Settings, url: str) -> dict[str, str]:
         "DAYBOOK_LANDING": settings.landing_url,
         "DAYBOOK_REGISTRY": str(settings.registry_dir),
         "DAYBOOK_TIMEZONE": settings.timezone,
+        "DAYBOOK_REPORTING_CURRENCY": settings.reporting_currency,
         "DAYBOOK_DAGSTER_URL": settings.dagster_url
         or sibling_url(url, "daybook_dagster"),
         **_dbt_environment(url),
@@ -191,6 +197,13 @@ def _log_levels(text: str) -> dict[str, str]:
             raise SettingsError(msg)
         levels[package] = level
     return levels
+
+
+def _currency(text: str) -> str:
+    if not re.fullmatch("[A-Z]{3}", text):
+        msg = f"DAYBOOK_REPORTING_CURRENCY: an ISO 4217 code like EUR, not {text!r}"
+        raise SettingsError(msg)
+    return text
 
 
 def _postgres_url(given: Mapping[str, str], name: str) -> str | None:

@@ -12,6 +12,7 @@ import dagster as dg
 from orchestration.privacy.places import read_places, unclassified_columns
 from orchestration.privacy.receipts import broken_receipts
 from orchestration.quality.expectations import validate_events, validate_metrics
+from orchestration.quality.missing_rates import find_missing_rates
 from orchestration.quality.published_tables import published_tables
 from orchestration.quality.recounts import (
     MISCOUNTED,
@@ -33,6 +34,7 @@ GATES = (
     "metrics_match_raw_events",
     "sessions_hold_every_interactive_event",
     "sessions_count_their_views",
+    "amounts_have_their_rates",
 )
 
 
@@ -66,6 +68,27 @@ def sessions_hold_every_interactive_event(warehouse: Warehouse) -> dg.AssetCheck
 def sessions_count_their_views(warehouse: Warehouse) -> dg.AssetCheckResult:
     """Every session of a rebuilt day counts the page views of its device meanwhile."""
     return _judge(warehouse, "sessions_count_their_views", MISCOUNTED)
+
+
+@dg.asset_check(asset=["ops", "builds"], blocking=True)
+def amounts_have_their_rates(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Every currency in which money moved has a rate of exchange on that day."""
+    with warehouse.connection("daybook check") as connection:
+        missing = [str(rate) for rate in find_missing_rates(connection)]
+        build_id = current_build(connection)
+        if build_id is not None:
+            record_verdict(
+                connection,
+                build_id=build_id,
+                check="amounts_have_their_rates",
+                passed=not missing,
+            )
+    shown = ", ".join(missing[:MOST_DAYS_SHOWN])
+    return dg.AssetCheckResult(
+        passed=not missing,
+        description=f"no rate of exchange for {shown}" if missing else None,
+        metadata={"missing_rate_count": len(missing), "missing_rates": shown},
+    )
 
 
 @dg.asset_check(asset=["published", "closed_days"], blocking=True)

@@ -17,6 +17,7 @@ _TEXTS = frozenset(
     {"text", "character varying", "character", "uuid", "citext", '"char"', "name"}
 )
 # Which types of a source fit a canonical type without losing anything.
+_MONEY = _INTEGERS | {"numeric"}
 _FITTING: dict[str, frozenset[str]] = {
     "text": _TEXTS | _INTEGERS,
     "bigint": _INTEGERS,
@@ -25,8 +26,8 @@ _FITTING: dict[str, frozenset[str]] = {
     "date": frozenset({"date"}),
     "timestamp with time zone": frozenset({"timestamp with time zone"}),
     "jsonb": frozenset({"json", "jsonb"}),
+    "numeric": _MONEY,
 }
-_MONEY = _INTEGERS | {"numeric"}
 
 _HINTS = {
     "timestamp without time zone": "say its zone: … at time zone 'UTC'",

@@ -34,6 +34,7 @@ TableName = Literal[
     "messages",
     "campaigns",
     "campaign_spend",
+    "exchange_rates",
     "content",
 ]
 

@@ -3,11 +3,21 @@
 import numpy as np
 import polars as pl
 
-from orchestration.simulation.app_money import payout_amounts
+from orchestration.simulation.app_money import (
+    captured,
+    fee_of_ticket,
+    payout_amounts,
+)
 from orchestration.simulation.bookings import Bookings
-from orchestration.simulation.catalogue import CAMPAIGNS, CURRENCIES, SITES
+from orchestration.simulation.catalogue import (
+    CAMPAIGNS,
+    CURRENCIES,
+    OCCASION_LENGTH,
+    SITES,
+)
 from orchestration.simulation.days import Planner
 from orchestration.simulation.leads import identities_of
+from orchestration.simulation.orders import NOTICE
 from orchestration.simulation.outcomes import experiments_of
 from orchestration.simulation.people import CUSTOMER, KIND_NAMES, NOBODY
 from orchestration.simulation.services import (
@@ -45,7 +55,9 @@ def tables_of_truth(planner: Planner, truth: Truth) -> None:
     orders = orders_at_end(planner)
     truth.add("bookings", bookings)
     truth.add("orders", orders)
-    truth.add("money_daily", money_daily(bookings, orders))
+    paid = payments_of(planner)
+    truth.add("payments", paid)
+    truth.add("money_daily", money_daily(bookings, orders, paid))
     truth.add("payouts", payouts_of(planner))
     truth.add("utilisation", utilisation_of(planner.bookings))
     truth.add("devices", devices_of(setting))
@@ -112,19 +124,25 @@ def orders_at_end(planner: Planner) -> pl.DataFrame:
     minor = table["quantity"] * table["price"]
     refunded = planner.orders.refunded_at()
     starts = setting.catalogue.occasion_starts[table["occasion"]]
-    took_place = (starts < end) & (
-        ~setting.catalogue.occasion_cancelled[table["occasion"]]
-    )
+    cancelled = setting.catalogue.occasion_cancelled[table["occasion"]]
+    took_place = (starts < end) & ~cancelled
     return pl.DataFrame(
         {
             "order_id": numbered("ord_", np.arange(len(table))),
             "user_id": picked(setting.people.user_id, table["buyer"]),
             "occasion_id": numbered("occ_", table["occasion"], 6),
+            "provider_id": numbered(
+                "prv_", setting.catalogue.occasion_provider[table["occasion"]], 6
+            ),
+            "starts_at": instants_of(starts),
             "purchased_at": instants_before(table["purchased_at"], end),
             "ticket_count": table["quantity"].copy(),
             "attended_count": np.where(took_place, table["came"], 0),
             "took_place": took_place,
+            "is_over": (starts + OCCASION_LENGTH < end)
+            | (cancelled & (starts - NOTICE < end)),
             "charged_minor": minor,
+            "fee_minor": fee_of_ticket(table["price"]) * table["quantity"],
             "currency": repeated("EUR", len(table)),
             "refunded_at": instants_before(refunded, end),
             "refund_minor": np.where((refunded >= 0) & (refunded < end), minor, 0),
@@ -133,12 +151,30 @@ def orders_at_end(planner: Planner) -> pl.DataFrame:
     ).filter(pl.col("purchased_at").is_not_null())
 
 
-def money_daily(bookings: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+def payments_of(planner: Planner) -> pl.DataFrame:
+    """Return what was captured for bookings; whole, short, again or stray."""
+    setting, table = planner.setting, planner.bookings.table
+    taken = captured(planner)
+    number = taken["number"].to_numpy()
+    currency = setting.catalogue.provider_currency[table["provider"][number]]
+    return taken.select(
+        numbered("bkg_", number).alias("booking_id"),
+        "kind",
+        pl.col("amount").alias("amount_minor"),
+        pl.col("at").cast(pl.Datetime("us", "UTC")).alias("paid_at"),
+        picked(pl.Series(CURRENCIES), currency).alias("currency"),
+        pl.Series(setting.people.is_test[table["customer"][number]]).alias("is_test"),
+    )
+
+
+def money_daily(
+    bookings: pl.DataFrame, orders: pl.DataFrame, paid: pl.DataFrame
+) -> pl.DataFrame:
     """Return sums per day, currency and kind of date, tests included apart."""
     parts = []
     for kind, frame, at, amount in (
         ("booking_accepted", _accepted(bookings), "decided_at", "charged_minor"),
-        ("booking_paid", bookings, "paid_at", "charged_minor"),
+        ("booking_paid", paid, "paid_at", "amount_minor"),
         ("booking_refunded", bookings, "refunded_at", "refund_minor"),
         (
             "booking_served",

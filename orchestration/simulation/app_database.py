@@ -18,6 +18,7 @@ from orchestration.simulation.days import Planner
 KEYS = {
     "campaigns": ("code",),
     "campaign_spend": ("campaign_code", "spent_on"),
+    "fx_rates": ("currency", "quoted_in", "valid_on"),
     "article_versions": ("article_id", "version"),
 }
 

@@ -15,14 +15,54 @@ from orchestration.simulation.texts import (
     picked,
     repeated,
 )
-from orchestration.simulation.world import DAY, HOUR
+from orchestration.simulation.world import DAY, HOUR, MINUTE
 
 REASONS = pl.Series(["cancelled", "goodwill"])
 METHODS = pl.Series(["card", "wallet", "transfer", "cash"])
 TICKET_FEE = 0.08
 WEEK = 7 * DAY
+SATURDAY = 5
 # Some payouts are a cent off: a reconciliation must find them.
 WRONG_ONE_IN = 41
+# Weeks that were never paid out, and payouts made twice.
+LOST_ONE_IN = 9
+DOUBLE_ONE_IN = 8
+# Payments that do not agree with their order.
+SHORT_ONE_IN = 11
+SHORT_BY = 100
+AGAIN_ONE_IN = 13
+STRAY_ONE_IN = 17
+
+
+# What a unit of each currency was worth in EUR around the start, in billionths.
+RATES = {"IDR": 58_500, "JPY": 6_120_000}
+# Services are booked ahead; the rates of days to come are not known.
+KNOWN_BEFORE = 100
+
+
+def rate_on(currency: str, day: int) -> int:
+    """Return what a unit is worth in EUR on a working day, in billionths."""
+    base = RATES[currency]
+    return base + base * ((day * 37) % 41 - 20) // 2_000
+
+
+def fx_rates(planner: Planner) -> pl.DataFrame:
+    """Return the rates of the working days so far, in EUR."""
+    world = planner.setting.world
+    rows = [
+        {
+            "currency": currency,
+            "quoted_in": "EUR",
+            "valid_on": world.date_of(day),
+            "rate": f"{rate_on(currency, day) / 1e9:.9f}",
+            "updated_at": world.start_of(day) + 16 * HOUR,
+        }
+        for currency in RATES
+        for day in range(-KNOWN_BEFORE, world.days)
+        if world.date_of(day).weekday() < SATURDAY
+    ]
+    stamp = pl.col("updated_at").cast(pl.Datetime("us", "UTC"))
+    return pl.DataFrame(rows).with_columns(stamp)
 
 
 def fee_of_ticket(price: np.ndarray) -> np.ndarray:
@@ -35,43 +75,90 @@ def payments(planner: Planner) -> pl.DataFrame:
     return pl.concat([booking_payments(planner), order_payments(planner)])
 
 
+def captured(planner: Planner) -> pl.DataFrame:
+    """Return what was captured for bookings: number, what is wrong with it, amount, at.
+
+    A few are paid twice, a few a little short, and a few came without an order.
+    """
+    table = planner.bookings.table
+    paid = np.flatnonzero(table["paid_at"] >= 0)
+    total, at = table["total"][paid], table["paid_at"][paid]
+    is_short = (paid % SHORT_ONE_IN == 1) & (total > SHORT_BY)
+    parts = (
+        ("whole", paid[~is_short], total[~is_short], at[~is_short]),
+        ("short", paid[is_short], total[is_short] - SHORT_BY, at[is_short]),
+        *(
+            (kind, paid[chosen], total[chosen], at[chosen] + MINUTE)
+            for kind, chosen in (
+                ("again", (paid % AGAIN_ONE_IN == 2) & ~is_short),
+                ("stray", paid % STRAY_ONE_IN == 3),
+            )
+        ),
+    )
+    frames = [
+        pl.DataFrame(
+            {
+                "number": number,
+                "kind": repeated(kind, len(number)),
+                "amount": amount,
+                "at": when,
+            }
+        )
+        for kind, number, amount, when in parts
+    ]
+    return pl.concat(frames).filter(pl.col("at") < planner.setting.world.end)
+
+
 def booking_payments(planner: Planner) -> pl.DataFrame:
     """Return captured and failed payments of bookings."""
-    setting, table = planner.setting, planner.bookings.table
-    end = setting.world.end
-    currency = setting.catalogue.provider_currency[table["provider"]]
-    parts = []
-    for prefix, status, at in (
-        ("pay_", "captured", table["paid_at"]),
-        ("payf_", "failed", table["failed_at"]),
-    ):
-        number = np.flatnonzero((at >= 0) & (at < end))
-        times = instants_before(at[number], end)
-        parts.append(
-            pl.DataFrame(
-                {
-                    "id": numbered(prefix, number),
-                    "booking_id": numbered("bkg_", number),
-                    "order_number": _nothing(len(number)),
-                    "payer_id": picked(
-                        setting.people.user_id, table["customer"][number]
-                    ),
-                    "amount": decimals(
-                        table["total"][number], EXPONENTS[currency[number]]
-                    ),
-                    "currency": picked(pl.Series(CURRENCIES), currency[number]),
-                    "method": picked(METHODS, number % 4),
-                    "status": repeated(status, len(number)),
-                    "processor_reference": numbered("ch_" + prefix, number),
-                    "captured_at": times
-                    if status == "captured"
-                    else _no_time(len(number)),
-                    "created_at": times,
-                    "updated_at": times,
-                }
-            )
+    table, end = planner.bookings.table, planner.setting.world.end
+    taken = captured(planner)
+    parts = [
+        _payments(planner, prefix, taken.filter(pl.col("kind").is_in(kinds)))
+        for prefix, kinds in (
+            ("pay_", ("whole", "short")),
+            ("payd_", ("again",)),
+            ("payl_", ("stray",)),
         )
-    return pl.concat(parts)
+    ]
+    number = np.flatnonzero((table["failed_at"] >= 0) & (table["failed_at"] < end))
+    tried = pl.DataFrame(
+        {
+            "number": number,
+            "amount": table["total"][number],
+            "at": table["failed_at"][number],
+        }
+    )
+    failed = _payments(planner, "payf_", tried).with_columns(
+        pl.lit("failed").alias("status"), _no_time(len(tried)).alias("captured_at")
+    )
+    return pl.concat([*parts, failed])
+
+
+def _payments(planner: Planner, prefix: str, taken: pl.DataFrame) -> pl.DataFrame:
+    """Return payments of bookings; stray ones name an order that nobody has."""
+    setting, table = planner.setting, planner.bookings.table
+    number = taken["number"].to_numpy()
+    currency = setting.catalogue.provider_currency[table["provider"][number]]
+    times = instants_before(taken["at"].to_numpy(), setting.world.end)
+    is_stray = prefix == "payl_"
+    nothing = _nothing(len(number))
+    return pl.DataFrame(
+        {
+            "id": numbered(prefix, number),
+            "booking_id": nothing if is_stray else numbered("bkg_", number),
+            "order_number": numbered("ord_lost_", number) if is_stray else nothing,
+            "payer_id": picked(setting.people.user_id, table["customer"][number]),
+            "amount": decimals(taken["amount"].to_numpy(), EXPONENTS[currency]),
+            "currency": picked(pl.Series(CURRENCIES), currency),
+            "method": picked(METHODS, number % 4),
+            "status": repeated("captured", len(number)),
+            "processor_reference": numbered("ch_" + prefix, number),
+            "captured_at": times,
+            "created_at": times,
+            "updated_at": times,
+        }
+    )
 
 
 def order_payments(planner: Planner) -> pl.DataFrame:
@@ -144,13 +231,16 @@ def ledger_of(planner: Planner) -> pl.DataFrame:
     price, quantity = orders["price"], orders["quantity"]
     nothing = np.zeros(len(bookings), dtype=np.int64)
     none = np.zeros(len(orders), dtype=np.int64)
+    taken = captured(planner).filter(pl.col("kind") != "stray")
+    number = taken["number"].to_numpy()
+    is_first = (taken["kind"] != "again").to_numpy()
     movements = (
         (
-            bookings["provider"],
-            bookings["paid_at"],
-            bookings["total"],
-            bookings["fee"],
-            nothing,
+            bookings["provider"][number],
+            taken["at"].to_numpy(),
+            taken["amount"].to_numpy(),
+            np.where(is_first, bookings["fee"][number], 0),
+            np.zeros(len(number), dtype=np.int64),
         ),
         (
             bookings["provider"],
@@ -180,7 +270,8 @@ def ledger_of(planner: Planner) -> pl.DataFrame:
 
 def payouts(planner: Planner) -> pl.DataFrame:
     """Return one payout per provider and week in which money moved."""
-    rows = payout_amounts(planner)
+    rows = payout_amounts(planner).filter(~pl.col("is_lost"))
+    rows = pl.concat([rows, rows.filter("is_double").with_columns(is_again=True)])
     setting = planner.setting
     currency = setting.catalogue.provider_currency[rows["provider"].to_numpy()]
     exponent = EXPONENTS[currency]
@@ -195,7 +286,10 @@ def payouts(planner: Planner) -> pl.DataFrame:
     }
     return pl.DataFrame(
         {
-            "id": numbered("pyo_", rows["provider"].to_numpy() * 1_000 + week),
+            "id": rows.select(
+                numbered("pyo_", rows["provider"].to_numpy() * 1_000 + week)
+                + pl.when("is_again").then(pl.lit("b")).otherwise(pl.lit(""))
+            ).to_series(),
             "provider_id": numbered("prv_", rows["provider"].to_numpy(), 6),
             "period_start": start,
             "period_end": [first + timedelta(days=6) for first in start],
@@ -214,7 +308,7 @@ def payouts(planner: Planner) -> pl.DataFrame:
 
 
 def payout_amounts(planner: Planner) -> pl.DataFrame:
-    """Return the sums behind every payout, in minor units, and which are a cent off."""
+    """Return the sums behind every payout, in minor units, and what is wrong."""
     world = planner.setting.world
     week = ((pl.col("at") - world.start_of(0)) // WEEK).alias("week")
     sums = (
@@ -237,6 +331,13 @@ def payout_amounts(planner: Planner) -> pl.DataFrame:
             pl.lit(0, dtype=pl.Int64).alias("adjustments"),
             net.alias("net"),
             is_wrong.alias("is_wrong"),
+            ((pl.col("provider") * 5 + pl.col("week")) % LOST_ONE_IN == 1).alias(
+                "is_lost"
+            ),
+            ((pl.col("provider") * 3 + pl.col("week")) % DOUBLE_ONE_IN == 2).alias(
+                "is_double"
+            ),
+            pl.lit(value=False).alias("is_again"),
         )
         .sort("provider", "week")
     )

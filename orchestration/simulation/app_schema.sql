@@ -249,6 +249,16 @@ create table campaign_spend (
     primary key (campaign_code, spent_on)
 );
 
+-- What one unit of a currency was worth in another, on working days.
+create table fx_rates (
+    currency text not null,
+    quoted_in text not null,
+    valid_on date not null,
+    rate numeric(18, 9) not null,
+    updated_at timestamptz not null,
+    primary key (currency, quoted_in, valid_on)
+);
+
 -- Content: articles and downloadable resources, with every published version.
 create table articles (
     id text primary key,

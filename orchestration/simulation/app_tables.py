@@ -27,6 +27,7 @@ BUILDERS: dict[str, Build] = {
     "reviews": app_dealings.reviews,
     "messages": app_dealings.messages,
     "campaign_spend": app_offers.campaign_spend,
+    "fx_rates": app_money.fx_rates,
     "articles": app_offers.articles,
     "article_versions": app_offers.article_versions,
 }

@@ -1,5 +1,6 @@
 """What many builds made of many deliveries is what one build makes of everything."""
 
+from orchestration.quality.missing_rates import MissingRate, find_missing_rates
 from tests.end_to_end.house import morning_after
 
 
@@ -28,3 +29,19 @@ def test_a_night_without_news_builds_and_changes_nothing(story, copy_of_story):
 
     assert copy_of_story.one("select count(*) from ops.builds") == builds
     assert (copy_of_story.truth(), copy_of_story.digests()) == before
+
+
+def test_money_without_a_rate_is_named_by_currency_and_day(copy_of_story):
+    with copy_of_story.connection() as connection:
+        assert find_missing_rates(connection) == []
+        [(currency, day)] = connection.execute(
+            """
+            select currency, day from marts.revenue_totals_daily
+            where basis = 'cash' and currency <> 'EUR' order by day limit 1
+            """
+        ).fetchall()
+        connection.execute("delete from marts.exchange_rates where currency <> 'EUR'")
+        missing = find_missing_rates(connection)
+        assert MissingRate(currency, day) in missing
+        assert {rate.currency for rate in missing} == {"IDR", "JPY"}
+        assert str(MissingRate("JPY", day)) == f"JPY on {day}"

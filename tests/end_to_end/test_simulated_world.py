@@ -10,6 +10,7 @@ from tests.end_to_end import (
     truth_of_files,
     truth_of_funnels,
     truth_of_identities,
+    truth_of_money,
     truth_of_people,
 )
 from tests.end_to_end.comparing import metrics, of
@@ -30,6 +31,12 @@ CHECKS = [
     truth_of_identities.check_leads,
     truth_of_app.check_money,
     truth_of_app.check_bookings,
+    truth_of_money.check_revenue,
+    truth_of_money.check_grains,
+    truth_of_money.check_reported,
+    truth_of_money.check_ledger,
+    truth_of_money.check_orders_reconciled,
+    truth_of_money.check_payouts_reconciled,
     truth_of_behaviour.check_active_windows,
     truth_of_behaviour.check_lifecycle,
     truth_of_behaviour.check_retention,

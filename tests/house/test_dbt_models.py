@@ -20,7 +20,13 @@ READS = {
 }
 PII = {"none", "pseudonym", "possible"}
 REBUILDS = {"full", "days", "extents", "keys", "ranges", "attempts"}
-PREPARED = {"raw.events", "raw.app", "identity.device_owners"}
+PREPARED = {
+    "raw.events",
+    "raw.app",
+    "raw.app_payments",
+    "raw.app_payouts",
+    "identity.device_owners",
+}
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ def test_our_own_registry_is_good():
     assert {"acquisition", "tickets"} <= registry.funnels().keys()
     assert registry.consent().permitted([]) == []
     assert registry.defaults().days_late_allowed == 3
-    assert len(registry.app_sources()["app"].tables) == 18
+    assert len(registry.app_sources()["app"].tables) == 19
 
 
 def test_reading_twice_gives_the_same_hash(tmp_path):

@@ -324,4 +324,4 @@ def test_the_demo_mapping_fits_the_simulated_app(database, empty_database):
     run(empty_database, (ROOT / "orchestration/simulation/app_schema.sql").read_text())
     entry = load_registry(ROOT / "registry").entry("app_source", "app")
     report = extract(database, empty_database, entry, terms=TERMS)
-    assert len(report.tables) == 18
+    assert len(report.tables) == 19

@@ -94,6 +94,14 @@ FAULTS = {
         "insert into marts.lifecycle_periods values ('x', 'day', '2026-03-01', "
         "'2026-03-01', '2026-02-28', 0, 0, 0, 0, 1, 1, 0, '2026-03-02')"
     ),
+    "revenue_daily__list_discounts_charged_refunds_and_net_agree": (
+        "insert into marts.revenue_daily values ('2026-03-01', 'cash', 'p', 's', "
+        "'EUR', 10, 0, 0, 9, 0, 9, 0, 0, 0, 1, 0)"
+    ),
+    "revenue_totals_daily__are_what_the_finer_grain_adds_up_to": (
+        "insert into marts.revenue_totals_daily values ('2026-03-01', 'cash', "
+        "'EUR', 9, 0, 0, 9, 0, 9, 0, 0, 0, 1, 0)"
+    ),
     "experiment_statistics__convert_no_more_than_all": (
         "insert into marts.experiment_statistics values ('x', 1, 'm', 'big', false, "
         "'all', 'all', '2026-03-01', 0, 1, 2, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0)"

@@ -454,6 +454,49 @@ create table raw.app_content (
 create unique index app_content_current on raw.app_content (content_id) where valid_to is null;
 comment on table raw.app_content is 'days: created_at, published_at';
 
+-- What one unit of a currency was worth in another from a day on.
+create table raw.app_exchange_rates (
+    exchange_rate_id text not null,
+    currency text not null,
+    quoted_currency text not null,
+    rate numeric not null,
+    valid_on date not null,
+    changed_at timestamptz,
+    row_hash bytea not null,
+    valid_from timestamptz not null,
+    valid_to timestamptz,
+    load_id bigint not null,
+    closed_by bigint,
+    primary key (exchange_rate_id, valid_from),
+    check (valid_to > valid_from)
+);
+
+create unique index app_exchange_rates_current on raw.app_exchange_rates (exchange_rate_id) where valid_to is null;
+comment on table raw.app_exchange_rates is 'days: valid_on';
+
+-- An order's payments, its refunds and its tickets; a provider's payouts.
+create index app_payments_of_booking on raw.app_payments (booking_id);
+create index app_payments_of_order on raw.app_payments (order_id);
+create index app_refunds_of_payment on raw.app_refunds (payment_id);
+create index app_tickets_of_order on raw.app_tickets (order_id);
+create index app_payouts_of_provider on raw.app_payouts (provider_id) where valid_to is null;
+
+-- What one load opened or closed.
+create index app_bookings_opened on raw.app_bookings (load_id);
+create index app_bookings_closed on raw.app_bookings (closed_by) where closed_by is not null;
+create index app_booking_states_opened on raw.app_booking_states (load_id);
+create index app_booking_states_closed on raw.app_booking_states (closed_by) where closed_by is not null;
+create index app_occasions_opened on raw.app_occasions (load_id);
+create index app_occasions_closed on raw.app_occasions (closed_by) where closed_by is not null;
+create index app_tickets_opened on raw.app_tickets (load_id);
+create index app_tickets_closed on raw.app_tickets (closed_by) where closed_by is not null;
+create index app_payments_opened on raw.app_payments (load_id);
+create index app_payments_closed on raw.app_payments (closed_by) where closed_by is not null;
+create index app_refunds_opened on raw.app_refunds (load_id);
+create index app_refunds_closed on raw.app_refunds (closed_by) where closed_by is not null;
+create index app_payouts_opened on raw.app_payouts (load_id);
+create index app_payouts_closed on raw.app_payouts (closed_by) where closed_by is not null;
+
 -- How far each table was extracted: the newest change stamp seen, but not beyond the source's own
 -- clock, and the mapping it was read under. An app's stamps may run behind its clock; one stamp from
 -- the future must not hide the changes before it.
