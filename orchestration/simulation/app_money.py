@@ -224,23 +224,21 @@ def refunds(planner: Planner) -> pl.DataFrame:
 
 def ledger_of(planner: Planner) -> pl.DataFrame:
     """Return every movement of money: provider, instant, charged, fee, refund."""
-    setting = planner.setting
-    end, catalogue = setting.world.end, setting.catalogue
+    end, catalogue = planner.setting.world.end, planner.setting.catalogue
     bookings, orders = planner.bookings.table, planner.orders.table
     organiser = catalogue.occasion_provider[orders["occasion"]]
     price, quantity = orders["price"], orders["quantity"]
-    nothing = np.zeros(len(bookings), dtype=np.int64)
-    none = np.zeros(len(orders), dtype=np.int64)
+    nothing, none = bookings["fee"] * 0, orders["price"] * 0
     taken = captured(planner).filter(pl.col("kind") != "stray")
     number = taken["number"].to_numpy()
-    is_first = (taken["kind"] != "again").to_numpy()
+    fee = np.where(taken["kind"] != "again", bookings["fee"][number], 0)
     movements = (
         (
             bookings["provider"][number],
             taken["at"].to_numpy(),
             taken["amount"].to_numpy(),
-            np.where(is_first, bookings["fee"][number], 0),
-            np.zeros(len(number), dtype=np.int64),
+            fee,
+            np.zeros_like(fee),
         ),
         (
             bookings["provider"],

@@ -104,12 +104,12 @@ class MoneyWorld:
                 )
 
     def _open_load(self, kind: str) -> int:
-        [load_id] = self.connection.execute(
+        row = self.connection.execute(
             "insert into ops.loads (kind, source, started_at) "
             "values (%s, 'app', now()) returning load_id",
             (kind,),
         ).fetchone()
-        return load_id
+        return int(row[0]) if row else 0
 
 
 def live(world: MoneyWorld, chance, start: datetime) -> None:
