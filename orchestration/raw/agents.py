@@ -62,19 +62,21 @@ class Agent(NamedTuple):
 NO_AGENT = Agent(None, None, None, is_bot=False)
 
 
-@lru_cache(maxsize=16_384)
 def read_agent(user_agent: str | None) -> Agent:
     """Return family, major version and device class of a user agent.
 
-    Parsing one takes milliseconds, so each text is parsed once. An unknown family is
-    `Other`, as the public list says it.
+    An unknown family is `Other`, as the public list says it.
     """
+    text = (user_agent or "").strip().strip('"').replace("\0", "")[:_LENGTH]
+    return NO_AGENT if not text or text == "-" else _parsed(text)
+
+
+@lru_cache(maxsize=16_384)
+def _parsed(text: str) -> Agent:
+    """Parse an agent, which takes milliseconds, so each is parsed once."""
     # Imported here: the list compiles for a while, and many files carry no agent.
     from ua_parser import parse  # noqa: PLC0415
 
-    text = (user_agent or "").strip().strip('"').replace("\0", "")[:_LENGTH]
-    if not text or text == "-":
-        return NO_AGENT
     result = parse(text)
     family = result.user_agent.family if result.user_agent else "Other"
     major = result.user_agent.major if result.user_agent else None

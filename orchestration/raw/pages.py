@@ -7,6 +7,8 @@ from urllib.parse import unquote_plus
 
 from orchestration.raw.sensitive import is_sensitive_name, masked
 
+# Addresses may be long, and what is remembered must not fill the memory.
+_KEPT = 1_024
 _PATH_LENGTH = 1024
 _VALUE_LENGTH = 256
 _UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
@@ -72,7 +74,7 @@ def split_url(url: str) -> Parts:
     return Parts(before, host, slash + path, query, fragment)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=_KEPT)
 def path_template(path: str) -> str:
     """Return `path` with identifiers as `:id`, so that like pages count as one."""
     segments = [
@@ -83,7 +85,7 @@ def path_template(path: str) -> str:
     return ("/" + "/".join(segments))[:_PATH_LENGTH]
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=_KEPT)
 def read_page(url: str | None, referrer: str | None) -> tuple[Page, bool]:
     """Return what the addresses of an event say, and whether any of it was masked."""
     safe_url = _without_personal(url) if url else None

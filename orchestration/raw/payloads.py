@@ -6,7 +6,6 @@ hash, since absent fields are left out.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -28,43 +27,54 @@ class UnstorableError(ValueError):
 
 def payload_of(draft: Draft) -> bytes:
     """Return the hash of what was sent, and leave the envelope without the rest."""
-    content = _encoder.encode(_stripped(draft))
+    occurred: Any = draft.envelope.occurred_at
+    _strip(draft, None if occurred is None else to_micros(occurred))
+    content = _encoder.encode(draft.envelope)
     if not draft.is_screened and (len(content) > STRING_LENGTH or _NUL in content):
         raise UnstorableError
     return sha256(content).digest()
 
 
-def payloads_of(drafts: Sequence[Draft]) -> list[bytes | None]:
-    """Return the hash of each draft; None where no table can hold it."""
-    envelopes = [_stripped(draft) for draft in drafts]
+def payloads_of(
+    drafts: Sequence[Draft], occurred: Sequence[int | None]
+) -> list[bytes | None]:
+    """Return the hash of each draft, of which it is told when it occurred.
+
+    None where no table can hold what was sent.
+    """
+    for draft, instant in zip(drafts, occurred, strict=True):
+        _strip(draft, instant)
+    envelopes = [draft.envelope for draft in drafts]
     try:
         together = _encoder.encode_lines(envelopes)
     except ValueError:
-        return [_payload(draft) for draft in drafts]
+        return [_payload(envelope) for envelope in envelopes]
     # JSON has no bare newlines, and properties are canonical.
     contents = together.split(b"\n")[:-1]
     if _NUL in together or max(map(len, contents)) > STRING_LENGTH:
-        return [_payload(draft) for draft in drafts]
+        return [_payload(envelope) for envelope in envelopes]
     return [sha256(content).digest() for content in contents]
 
 
-def _payload(draft: Draft) -> bytes | None:
+def _payload(envelope: Envelope) -> bytes | None:
     try:
-        return payload_of(draft)
+        content = _encoder.encode(envelope)
     except ValueError:
         return None
+    if len(content) > STRING_LENGTH or _NUL in content:
+        return None
+    return sha256(content).digest()
 
 
-def _stripped(draft: Draft) -> Envelope:
+def _strip(draft: Draft, occurred: int | None) -> None:
+    """Leave an envelope with what it says, and the instant however it was written."""
     envelope: Any = draft.envelope
+    envelope.occurred_at = occurred
     envelope.sent_at = envelope.received_at = envelope.ip = None
-    # The payload is about the instant, however it was written.
-    if isinstance(envelope.occurred_at, datetime):
-        envelope.occurred_at = to_micros(envelope.occurred_at)
-    if draft.sent_text == EMPTY:
+    text = draft.sent_text
+    if text is not EMPTY and text != EMPTY:
+        envelope.properties = Raw(text)
+    else:
         # Left out, as each kind of envelope leaves it out.
         absent: Any = NOTHING if isinstance(envelope, LineEnvelope) else None
         envelope.properties = absent
-    else:
-        envelope.properties = Raw(draft.sent_text)
-    return envelope

@@ -50,8 +50,15 @@ _NO_PROPERTIES = pack_json(EMPTY)
 
 
 class _Clocks(NamedTuple):
-    """The clocks of all rows; where one is not settled, its columns mean nothing."""
+    """The clocks of all rows; where one is not settled, its columns mean nothing.
 
+    Attributes
+    ----------
+    occurred : array of int64
+        As it was said; `instants` are corrected.
+    """
+
+    occurred: Instants
     instants: Instants
     days: np.ndarray
     received: Instants
@@ -88,7 +95,7 @@ class PlainRows:
             middle = len(drafts) // 2
             return self.make(drafts[:middle]) + self.make(drafts[middle:])
         # Last, since a payload leaves an envelope without what delivery added to it.
-        payloads = payloads_of(drafts)
+        payloads = payloads_of(drafts, _or_none(clocks.occurred))
         is_plain = clocks.is_settled & [
             payload is not None and _has_subject(draft)
             for draft, payload in zip(drafts, payloads, strict=True)
@@ -115,12 +122,14 @@ class PlainRows:
         occurred = _micros([each.occurred_at for each in envelopes])
         received = _micros([each.received_at for each in envelopes])
         sent = _micros([each.sent_at for each in envelopes])
+        assumed = occurred
         if self._maker.default_time is not None:
-            (default,) = _micros([self._maker.default_time])
-            occurred = np.where(occurred == NEVER, default, occurred)
-        settled = self._maker.clocks.settle_all(occurred, sent, received)
-        is_settled = settled.is_settled & (occurred != NEVER)
+            default = to_micros(self._maker.default_time)
+            assumed = np.where(occurred == NEVER, default, occurred)
+        settled = self._maker.clocks.settle_all(assumed, sent, received)
+        is_settled = settled.is_settled & (assumed != NEVER)
         return _Clocks(
+            occurred,
             np.where(is_settled, settled.instants, 0),
             np.where(is_settled, settled.days, 0),
             received,
