@@ -1,6 +1,5 @@
 """The older tracker: payloads as 000 to 004 show them, with a lasting session id."""
 
-import copy
 import json
 
 import numpy as np
@@ -147,7 +146,7 @@ class Legacy:
 
 def payload(name: str, *, number: int) -> dict[str, object]:
     """Return a payload as the source documents show it, without session and time."""
-    record = copy.deepcopy(PAYLOADS[name])
+    record = dict(PAYLOADS[name])
     # What differs from one to the next: which occasion, which order, which search.
     occasion = f"event-{number % 40}"
     match record:
