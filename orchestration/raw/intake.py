@@ -17,7 +17,7 @@ from orchestration.raw.records import Batch, Record
 
 # So many records are still in the processor's cache when the last of their columns is
 # packed; by whole chunks, normalising took half as long again.
-PIECE_ROWS = 2_000
+PIECE_ROWS = 1_000
 PIECE_BYTES = 1 << 20
 
 # Two chunks are in memory, one of them read and one written. The more keys a chunk has,
