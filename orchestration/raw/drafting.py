@@ -56,7 +56,7 @@ class Drafter:
 
     def __init__(self, preparation: Preparation) -> None:
         self._preparation = preparation
-        self._types: dict[str, PropertyType | None] = {}
+        self._types = preparation.contracts.types
 
     def draft(self, value: Any) -> Draft | None:
         """Return the draft of a record; None if it may not be used for anything.
