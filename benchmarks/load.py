@@ -57,18 +57,27 @@ def ratio(bench: Bench, name: str, row_count: int) -> None:
     """Load what was laid down, then COPY the same rows; print the ratio."""
     bench.execute("truncate raw.events")
     bench.execute("checkpoint")
+    before = bench.server_seconds()
     load = measured(bench.load)
+    server_seconds = bench.server_seconds() - before
     (stored,) = bench.execute("select count(*) from raw.events")[0]
     if stored != row_count:
         msg = f"{name}: {stored} of {row_count} rows were loaded"
         raise RuntimeError(msg)
     csv = events_as_csv(bench)
+    before = bench.server_seconds()
     bare = sorted(bare_copy(bench, csv).seconds for _ in range(3))[1]
+    bare_server_seconds = (bench.server_seconds() - before) / 3
+    client, server, bare_server = (
+        seconds / row_count * 1e6
+        for seconds in (load.processor_seconds, server_seconds, bare_server_seconds)
+    )
     print(
-        f"{name:22} {row_count / load.seconds:>9,.0f} rows/s"
+        f"{name:10} {row_count / load.seconds:>9,.0f} rows/s"
         f"   bare COPY {row_count / bare:>9,.0f} rows/s"
         f"   ratio {bare / load.seconds:.2f}"
-        f"   loader {load.processor_seconds / row_count * 1e6:.1f} µs a row"
+        f"   processor, µs a row: loader {client:.1f}, its server {server:.1f},"
+        f" server of the bare COPY {bare_server:.1f}"
     )
 
 

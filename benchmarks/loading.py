@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString, cast
 
 from orchestration.raw.loading import load_landing
 from orchestration.raw.reports import LoadReport
@@ -77,7 +77,8 @@ def events(count: int, *, seed: int) -> Iterator[dict[str, object]]:
             event["properties"] = {"element_id": f"button-{number % 20}"}
         if number % 100 == 0:
             # What no contract knows is judged property by property, and flagged.
-            event["properties"] = {**event["properties"], "unplanned": number}
+            properties = cast("dict[str, object]", event["properties"])
+            event["properties"] = {**properties, "unplanned": number}
         yield event
 
 
@@ -168,7 +169,9 @@ class Bench:
         with connect(
             self.url, application_name="benchmark", autocommit=True
         ) as connection:
-            cursor = connection.execute(statement, values or None)
+            cursor = connection.execute(
+                cast("LiteralString", statement), values or None
+            )
             return cursor.fetchall() if cursor.description else []
 
     def fill_keys(self, count: int) -> None:
@@ -187,6 +190,13 @@ class Bench:
         for name in _SETTINGS_SHOWN:
             (value,) = self.execute(f"show {name}")[0]
             print(f"{name} = {value}")
+
+    def server_seconds(self) -> float:
+        """Return the processor time of the server's processes that ended, on Linux."""
+        (folder,) = self.execute("show data_directory")[0]
+        pid = Path(folder, "postmaster.pid").read_text().split()[0]
+        words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
 
     def load(self) -> LoadReport:
         """Load what is new."""
