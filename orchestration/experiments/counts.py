@@ -21,6 +21,7 @@ from orchestration.experiments.arms import (
 from orchestration.experiments.quantile_counts import Key, read_quantiles
 
 _ARMS = Path(__file__).with_name("arms.sql").read_bytes()
+# Days that are over: each is looked at once.
 _DAYS = """
 with
 
@@ -34,6 +35,7 @@ days as (
     from marts.experiment_statistics
     where
         dimension = 'all'
+        and (exposed_on + 1)::timestamp at time zone %(timezone)s <= %(complete_at)s
         and (experiment_id, phase) in (
             select experiment_id, max(phase)
             from marts.experiment_statistics
@@ -84,7 +86,7 @@ def read_counts(connection: psycopg.Connection, *, timezone: str) -> list[Counte
         for _, group in groupby(rows, key=lambda row: row[:3])
     ]
     splits: dict[str, list[Split]] = defaultdict(list)
-    for id_, day, units in connection.execute(_DAYS):
+    for id_, day, units in connection.execute(_DAYS, terms):
         splits[id_].append(Split("exposed_on", day, tuple(units)))
     for each in counted:
         if each.within != ALL:

@@ -185,7 +185,8 @@ def try_placebos(
         *(day, experiment_id, metric_name, len(rows), tested, found, alpha, chance)
     )
     connection.execute(
-        "insert into experiments.placebos values (%s, %s, %s, %s, %s, %s, %s, %s)",
+        "insert into experiments.placebos values (%s, %s, %s, %s, %s, %s, %s, %s) "
+        "on conflict do nothing",
         tuple(vars(placebo).values()),
     )
     return placebo

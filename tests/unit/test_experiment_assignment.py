@@ -72,3 +72,8 @@ def test_more_weight_takes_units_of_its_neighbour_alone():
 def test_weights_that_share_nothing_are_refused(weights):
     with pytest.raises(ValueError, match="weights must not be negative"):
         assign_arms("a", ["u"], weights=weights)
+
+
+@pytest.mark.parametrize(("weights", "arm"), [((505, 9_495), 1), ((506, 9_494), 0)])
+def test_the_bucket_where_a_share_ends_is_of_the_next(weights, arm):
+    assert assign_arms("seed", ["a"], weights=weights).tolist() == [arm]

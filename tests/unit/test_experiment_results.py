@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from orchestration.experiments.arms import Arm, Counted, Measured, Split, Sums, Terms
-from orchestration.experiments.moments import sample_of
+from orchestration.experiments.moments import (
+    covariate_sample_of,
+    covaried_sample_of,
+    paired_sample_of,
+    sample_of,
+)
 from orchestration.experiments.results import conclude_results, estimate_within
 
 TERMS = Terms()
@@ -264,6 +269,28 @@ def test_sums_of_1e9_units_keep_their_digits():
     )
     sample = sample_of([arm])
     assert (sample.mean[0], sample.variance[0]) == (mean, 0.25)
+
+
+def test_sums_of_an_arm_have_the_moments_of_its_units():
+    random = np.random.default_rng(20_261_120)
+    has_history = random.random(300) < 0.7
+    before = np.where(has_history, random.integers(0, 9, 300), 0)
+    value = before + random.integers(0, 30, 300)
+    divisor = random.integers(0, 4, 300)
+    columns = (
+        *(value, value**2, divisor, divisor**2, value * divisor),
+        *(before, before**2, value * before, has_history, value * has_history),
+    )
+    arm = Arm("a", 300, 1, 0, sums=Sums(*(int(each.sum()) for each in columns)))
+    covaried = covaried_sample_of([arm])
+    units = np.array([value, before, has_history], dtype=float)
+    assert covaried.means[0] == pytest.approx(units.mean(axis=1))
+    assert covaried.covariances[0] == pytest.approx(np.cov(units))
+    paired, both = paired_sample_of([arm]), np.cov(value, divisor)
+    assert paired.other_mean[0] == pytest.approx(divisor.mean())
+    assert paired.covariance[0] == pytest.approx(both[0, 1])
+    assert paired.other_variance[0] == pytest.approx(both[1, 1])
+    assert covariate_sample_of([arm]).variance[0] == pytest.approx(before.var(ddof=1))
 
 
 def test_windows_that_are_not_over_are_said_to_be_what_is_waited_for():

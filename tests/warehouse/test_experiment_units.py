@@ -173,6 +173,13 @@ def check_maturity(connection, events):
     """Units whose window, and that of reversals, is not over are counted apart."""
     complete_through(connection, at(days=10))
     counted = read_counts(connection, timezone="UTC")
+    days = {
+        each.value
+        for one in counted
+        for each in one.splits
+        if each.dimension == "exposed_on"
+    }
+    assert max(days) == "2026-03-10"
     results = {each.metric_name: each for each in conclude_results(counted)}
     units = [*last_units(events, "control"), *last_units(events, "big")]
     # 24 hours for buys, 48 and 24 for revenue; since the end of the day of exposure.
