@@ -114,11 +114,13 @@
     {{ return(config.require('meta')['day']) }}
 {%- endmacro %}
 
-{# What is told of a row that came or went: its day and, where children follow single
-   units, its unit. #}
+{# What is told of a row that came or went: its day, the other days on which children
+   count it and, where they follow single units, its unit. #}
 {% macro recorded_columns() -%}
     {%- set unit = config.require('meta').get('unit') -%}
-    {{ day_column() }} as day{{ ', ' ~ unit ~ ' as unit_key' if unit }}
+    {%- set also_days = config.require('meta').get('also_days') -%}
+    {{ day_column() }} as day{{ ', ' ~ also_days ~ ' as also_days' if also_days }}
+    {{- ', ' ~ unit ~ ' as unit_key' if unit }}
 {%- endmacro %}
 
 {# On days touched by hand, every unit counts as changed. #}
@@ -161,14 +163,28 @@
             '{{ this.name }}',
             day
         from {{ rows }}
+        {{- also_recorded(rows) }}
         on conflict do nothing
     {%- else -%}
         select count(*) from {{ rows }}
     {%- endif -%}
 {%- endmacro %}
 
-{# A model built anew changed every day that it has or had. Its children plan by its
-   statistics, which a new table lacks. #}
+{% macro also_recorded(rows) -%}
+    {%- if rows != 'rebuilt' and config.require('meta').get('also_days') %}
+        union
+        select
+            {{ build_id() }},
+            '{{ this.name }}',
+            also.day
+        from {{ rows }}
+        cross join lateral unnest({{ rows }}.also_days) as also (day)
+        where also.day is not null
+    {%- endif -%}
+{%- endmacro %}
+
+{# A model built anew changed every day that it has or had; its children are built anew,
+   too. They plan by its statistics, which a new table lacks. #}
 {% macro record_rebuilt() -%}
     {%- if execute and not is_incremental() -%}
         analyze {{ this }};

@@ -126,6 +126,20 @@ _DAYS: LiteralString = """
 
         union all
 
+        select tickets.issued_at as at
+        from raw.app_tickets as tickets
+        inner join changed_accounts using (user_id)
+        where tickets.valid_to is null
+
+        union all
+
+        select attendance.recorded_at as at
+        from raw.app_attendance as attendance
+        inner join changed_accounts using (user_id)
+        where attendance.valid_to is null
+
+        union all
+
         select messages.sent_at as at
         from raw.app_messages as messages
         inner join changed_accounts on messages.sender_id = changed_accounts.user_id

@@ -165,3 +165,4 @@ class Defaults(Dated):
     days_late_allowed: Annotated[int, Field(ge=0, le=366)] = 3
     small_number_k: Annotated[int, Field(ge=1)] = 10
     request_rate: RequestRate = RequestRate()
+    rating_prior_weight: Annotated[int, Field(ge=0, le=1_000)] = 5

@@ -91,10 +91,15 @@ def bookings_at_end(bookings: Bookings) -> pl.DataFrame:
             "utm_campaign": picked(codes, table["campaign"]),
             "has_event": table["has_event"] == 1,
             "is_deleted": bookings.is_tidied(),
+            "is_quarantined": _has_come(bookings.refused_again_at(), setting),
             "is_test": setting.people.is_test[table["customer"]],
         }
     )
     return frame.filter(pl.col("requested_at").is_not_null())
+
+
+def _has_come(times: np.ndarray, setting: Setting) -> np.ndarray:
+    return (times >= 0) & (times < setting.world.end)
 
 
 def _amounts_of(bookings: Bookings) -> dict[str, pl.Series | np.ndarray]:

@@ -39,6 +39,7 @@ def bookings(planner: Planner) -> pl.DataFrame:
         table["decided_at"],
         table["paid_at"],
         table["ended_at"],
+        planner.bookings.refused_again_at(),
     )
     funder = np.where(table["discount"] > 0, number % 2, NOBODY)
     frame = pl.DataFrame(
@@ -113,7 +114,7 @@ def booking_events(planner: Planner) -> pl.DataFrame:
 
 
 def _steps(planner: Planner) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, str]]:
-    """Return the four changes of state: from, to, when and usually by whom."""
+    """Return the changes of state: from, to, when and usually by whom."""
     table, end = planner.bookings.table, planner.setting.world.end
 
     def always(word: str | None) -> np.ndarray:
@@ -130,6 +131,7 @@ def _steps(planner: Planner) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, s
         (always("requested"), decided, table["decided_at"], "provider"),
         (always("accepted"), always("paid"), table["paid_at"], "customer"),
         (before_end, ended, table["ended_at"], "system"),
+        (decided, decided, planner.bookings.refused_again_at(), "provider"),
     ]
 
 

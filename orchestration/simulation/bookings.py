@@ -300,6 +300,12 @@ class Bookings:
             state[(table["ending"] == code) & ended] = name
         return pl.Series(state.tolist(), dtype=pl.String)
 
+    def refused_again_at(self) -> np.ndarray:
+        """Return when some end a second time before they begin, illegally, else -1."""
+        refused = np.isin(self.table["decision"], (DECLINED, EXPIRED))
+        refused &= np.arange(len(self.table)) % 4 == 3
+        return np.where(refused, self.table["decided_at"] + MINUTE, -1)
+
     def is_tidied(self) -> np.ndarray:
         """Tell which bookings have been deleted: some of those declined."""
         declined = (self.table["decision"] == DECLINED) & (

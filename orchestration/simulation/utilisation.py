@@ -71,7 +71,7 @@ def utilisation_of(bookings: Bookings) -> pl.DataFrame:
     """Return seconds per provider over the days of the world.
 
     Accepted bookings count from the end of the world's view: neither declined nor
-    cancelled by then.
+    cancelled by then. Those of test accounts do not.
     """
     setting, table = bookings.setting, bookings.table
     world = setting.world
@@ -85,6 +85,7 @@ def utilisation_of(bookings: Bookings) -> pl.DataFrame:
         table["ending"], (CANCELLED_BY_CUSTOMER, CANCELLED_BY_PROVIDER)
     )
     stands &= ~(is_cancelled & (table["ended_at"] < world.end))
+    stands &= ~setting.people.is_test[table["customer"]]
     booked = np.zeros(shape, dtype=np.int16)
     _paint(
         booked,

@@ -97,15 +97,17 @@ _CLAIM = (
     """
     insert into ops.changed (build_id, model, day)
     select distinct
-        %(build_id)s::bigint,
-        case
-            when touched.event_name in ('*', 'account') then '*'
-            when starts_with(touched.event_name, 'app:') then 'raw.app'
-            else 'raw.events'
-        end,
-        touched.occurred_on
+        %(build_id)s::bigint, parents.model, touched.occurred_on
     from ops.touched_days as touched
     inner join ops.claimed_days as claimed using (touched_id)
+    cross join lateral unnest(
+        case
+            when touched.event_name in ('*', 'account') then array['*']
+            when starts_with(touched.event_name, 'app:')
+                then array['raw.app', 'raw.app_' || substr(touched.event_name, 5)]
+            else array['raw.events']
+        end
+    ) as parents (model)
     where claimed.build_id = %(build_id)s
     """,
     # An account that is left out, or no longer, is as good as another owner.

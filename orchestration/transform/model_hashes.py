@@ -42,6 +42,7 @@ _META = (
     "scope",
     "range",
     "unit",
+    "also_days",
 )
 
 

@@ -10,6 +10,7 @@ from tests.end_to_end import (
     truth_of_files,
     truth_of_funnels,
     truth_of_identities,
+    truth_of_marketplace,
     truth_of_money,
     truth_of_people,
 )
@@ -37,6 +38,9 @@ CHECKS = [
     truth_of_money.check_ledger,
     truth_of_money.check_orders_reconciled,
     truth_of_money.check_payouts_reconciled,
+    truth_of_marketplace.check_booking_states,
+    truth_of_marketplace.check_providers,
+    truth_of_marketplace.check_utilisation,
     truth_of_behaviour.check_active_windows,
     truth_of_behaviour.check_lifecycle,
     truth_of_behaviour.check_retention,

@@ -106,6 +106,29 @@ FAULTS = {
         "insert into marts.experiment_statistics values ('x', 1, 'm', 'big', false, "
         "'all', 'all', '2026-03-01', 0, 1, 2, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0)"
     ),
+    "bookings__take_no_negative_time": (
+        "insert into marts.bookings (booking_id, user_id, state, state_since, "
+        "is_quarantined, requested_at, requested_on, paid_seconds) values "
+        "('b', 'u', 'paid', '2026-03-01', false, '2026-03-01', '2026-03-01', -1)"
+    ),
+    "provider_performance_daily__ratings_lie_on_the_scale": (
+        "insert into marts.provider_performance_daily values "
+        "('2026-03-01', 'p', 0, 0, 0, 0, 0, 0, 0, 0, 1, 6, 0, 0)"
+    ),
+    "provider_performance_daily__no_more_repeat_than_mature": (
+        "insert into marts.provider_performance_daily values "
+        "('2026-03-01', 'p', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2)"
+    ),
+    "utilisation_daily__parts_fit_in_the_whole": (
+        "insert into marts.utilisation_daily values "
+        "('2026-03-01', 'p', 1, 2, 0, 0, 0, 0, 2)"
+    ),
+    "occasions__no_more_attend_than_register_or_walk_in": (
+        "insert into marts.occasions (occasion_id, starts_at, starts_on, "
+        "registered_person_count, registered_count, refunded_count, cancelled_count, "
+        "attended_count, walk_in_count, no_show_count) values "
+        "('o', '2026-03-01', '2026-03-01', 1, 1, 0, 0, 1, 0, 1)"
+    ),
 }
 
 

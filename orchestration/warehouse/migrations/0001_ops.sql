@@ -156,7 +156,8 @@ create table ops.build_extents (
 );
 
 -- Days a model really changed in a build; children rebuild the union of their parents' changes.
--- 'raw.events' and 'raw.app' hold the days that loads touched, 'identity.device_owners' the
+-- 'raw.events' and 'raw.app' hold the days that loads touched, 'raw.app_bookings' and the like
+-- those of one table of the app, 'identity.device_owners' the
 -- days of anonymous events whose owner changed. '*' stands for every model: a day touched by hand. A build inherits the rows of the unsettled builds before it.
 create table ops.changed (
     build_id bigint not null,

@@ -51,4 +51,4 @@ create table segments.evaluations (
 );
 
 -- Bookings are counted over the last days only.
-create index app_bookings_requested on raw.app_bookings (requested_at) where valid_to is null;
+create index app_bookings_requested on raw.app_bookings (requested_at);

@@ -1,6 +1,7 @@
 {{ config(
     unique_key=['day'],
     indexes=[{'columns': ['day'], 'unique': true}],
+    post_hook="{{ record_spanned_days() }}",
 ) }}
 
 with

@@ -1,0 +1,120 @@
+{# The places of each changed occasion: a ticket, with who came if that was recorded, or
+   somebody who came without one. #}
+{% macro places_taken() -%}
+    with
+
+    tickets as (
+
+        select
+            *,
+            state not in ('refunded', 'cancelled') as is_valid
+        from {{ ref('stg_app__tickets') }}
+        where {{ is_changed_unit('occasion_id', ['raw.app_occasions']) }}
+
+    ),
+
+    -- The app may name the occasion, the ticket, or both.
+    recorded as (
+
+        select
+            occasion_id,
+            ticket_id,
+            attendance_id,
+            user_id,
+            state
+        from {{ ref('stg_app__attendance') }}
+        where
+            occasion_id is not null
+            and {{ is_changed_unit('occasion_id', ['raw.app_occasions']) }}
+
+        union all
+
+        select
+            tickets.occasion_id,
+            attendance.ticket_id,
+            attendance.attendance_id,
+            attendance.user_id,
+            attendance.state
+        from {{ ref('stg_app__attendance') }} as attendance
+        inner join tickets on attendance.ticket_id = tickets.ticket_id
+        where attendance.occasion_id is null
+
+    ),
+
+    -- A place is taken once, however often it is recorded.
+    outcomes as (
+
+        select
+            occasion_id,
+            coalesce(ticket_id, attendance_id) as place_id,
+            min(ticket_id) as ticket_id,
+            min(user_id) as user_id,
+            bool_or(state = 'attended') as is_attended
+        from recorded
+        group by occasion_id, coalesce(ticket_id, attendance_id)
+
+    )
+
+    select
+        coalesce(tickets.occasion_id, outcomes.occasion_id) as occasion_id,
+        coalesce(tickets.user_id, outcomes.user_id, '') as user_id,
+        coalesce(tickets.state, 'none') as ticket_state,
+        coalesce(tickets.is_valid, false) as is_valid,
+        outcomes.is_attended,
+        tickets.issued_at
+    from tickets
+    full join outcomes
+        on tickets.ticket_id = outcomes.ticket_id and tickets.occasion_id = outcomes.occasion_id
+{%- endmacro %}
+
+{# Before a model that follows single occasions: those of which anything was or is on a day
+   that their tables changed. #}
+{% macro record_changed_occasions() -%}
+    {%- if is_partial() -%}
+        insert into ops.changed_units (build_id, model, unit_key)
+        with
+
+        changed as (
+
+            {{ changed_instants(
+                ['raw.app_occasions', 'raw.app_tickets', 'raw.app_attendance']
+            ) }}
+
+        )
+
+        select distinct
+            {{ build_id() }},
+            'raw.app_occasions',
+            found.occasion_id
+        from changed
+        cross join lateral (
+            select occasions.occasion_id
+            from raw.app_occasions as occasions
+            where
+                occasions.starts_at >= changed.starts_at
+                and occasions.starts_at < changed.ends_at
+            union all
+            select tickets.occasion_id
+            from raw.app_tickets as tickets
+            where
+                tickets.issued_at >= changed.starts_at
+                and tickets.issued_at < changed.ends_at
+            union all
+            select coalesce(attendance.occasion_id, tickets.occasion_id)
+            from raw.app_attendance as attendance
+            left join raw.app_tickets as tickets
+                on attendance.occasion_id is null and attendance.ticket_id = tickets.ticket_id
+            where
+                attendance.recorded_at >= changed.starts_at
+                and attendance.recorded_at < changed.ends_at
+            union all
+            select made.occasion_id
+            from {{ this }} as made
+            where made.occasion_on = changed.day
+        ) as found
+        where found.occasion_id is not null
+        on conflict do nothing;
+
+        analyze ops.changed_units
+    {%- endif -%}
+{%- endmacro %}

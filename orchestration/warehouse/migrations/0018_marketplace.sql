@@ -1,0 +1,21 @@
+-- What a night looks for among the app's rows: those of a day, and those of one booking.
+create index app_bookings_starts on raw.app_bookings (starts_at);
+create index app_booking_states_entered on raw.app_booking_states (entered_at);
+create index app_booking_states_of_booking on raw.app_booking_states (booking_id) where valid_to is null;
+create index app_availability_starts on raw.app_availability (starts_at);
+create index app_availability_ends on raw.app_availability (ends_at) where valid_to is null;
+create index app_reviews_created on raw.app_reviews (created_at) where valid_to is null;
+create index app_tickets_issued on raw.app_tickets (issued_at);
+create index app_tickets_of_occasion on raw.app_tickets (occasion_id) where valid_to is null;
+create index app_attendance_recorded on raw.app_attendance (recorded_at);
+create index app_attendance_of_occasion on raw.app_attendance (occasion_id) where valid_to is null;
+create index app_attendance_of_ticket on raw.app_attendance (ticket_id) where valid_to is null and occasion_id is null;
+create index app_occasions_starts on raw.app_occasions (starts_at);
+
+-- One row: what the numbers of the marketplace share.
+create view registry.marketplace as
+select
+    (body ->> 'small_number_k')::integer as small_number_k,
+    (body ->> 'rating_prior_weight')::numeric as rating_prior_weight
+from registry.in_force
+where kind = 'defaults';
