@@ -19,6 +19,10 @@ CARDS = ["4111111111111111", "5555 5555 5555 4444", "3782-822463-10005"]
         ("at 1773057600000 or 17730576000001", "at 1773057600000 or 17730576000001"),
         ("password=hunter2&x=1", "password=[secret]&x=1"),
         ("Authorization: Bearer abc.def-12345", "Authorization: [secret]"),
+        ("PASSWORD=hunter2", "PASSWORD=[secret]"),
+        ("pa\u017f\u017fword=hunter2", "pa\u017f\u017fword=[secret]"),
+        ("author\u0131zation=hunter2", "author\u0131zation=[secret]"),
+        ("ap\u0130_key=hunter2", "ap\u0130_key=[secret]"),
         ("my secret garden", "my secret garden"),
         (
             "jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc",
