@@ -182,11 +182,13 @@ def _look_closer(watched: Sequence[object], text: bytes, *, is_open: bool) -> No
     # What is no number is encoded as null, and a null meets no contract.
     if b"null" in text:
         raise UnusualError
+    if not watched:
+        return
     texts = [item for item in watched if type(item) is str]
     if not is_open and is_suspect("\n".join(texts)):
         raise UnusualError
     if is_open or len(texts) < len(watched):
         for item in watched:
             screened(item, _INSIDE)
-        if watched and is_suspect_json(text):
+        if is_suspect_json(text):
             raise UnusualError

@@ -62,34 +62,37 @@ class PropertyType:
         self.takes_any_title = PAGE_TITLE in names and (
             title.get("maxLength", 0) >= STRING_LENGTH and "enum" not in title
         )
-        watched = sorted(names & contract.watched)
-        self._has_watched = bool(watched)
-        self._watched = attrgetter(*watched, "__class__")
+        # The class is asked for twice, since of one attribute there would be no tuple.
+        self._watched = attrgetter(
+            *sorted(names & contract.watched), "__class__", "__class__"
+        )
         self._sources = [
             source if source in names else None for source in contract.sources
         ]
         found = [source for source in self._sources if source is not None]
-        self._has_hot = bool(found)
-        self._hot = attrgetter(*found, "__class__")
+        self._hot = attrgetter(*found, "__class__", "__class__")
 
     def watched(self, properties: object) -> list[object]:
         """Return values that can hold what nobody declared."""
-        if not self._has_watched:
+        values = self._watched(properties)
+        if _are_absent(values):
             return []
-        *values, _ = self._watched(properties)
-        return [value for value in values if value is not None]
+        return [value for value in values[:-2] if value is not None]
 
     def hot(self, properties: object) -> tuple | None:
         """Return the values of HOT_COLUMNS, None if there are none."""
-        if not self._has_hot:
-            return None
-        *values, _ = self._hot(properties)
-        if values.count(None) == len(values):
+        values = self._hot(properties)
+        if _are_absent(values):
             return None
         rest = iter(values)
         return tuple(
             None if source is None else _whole(next(rest)) for source in self._sources
         )
+
+
+def _are_absent(values: tuple) -> bool:
+    """Tell whether all of them are, but for the classes at the end."""
+    return values.count(None) == len(values) - 2
 
 
 def property_type(contract: Contract) -> PropertyType | None:
