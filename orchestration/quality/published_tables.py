@@ -48,6 +48,8 @@ class PublishedTable:
         The column that says when a row's window is over; empty where there is none.
     immature_unknown : tuple of str
         Columns that are null to readers until then.
+    indexes : tuple of tuple of str
+        Columns by which readers look rows up, besides day and key.
     """
 
     name: str
@@ -63,6 +65,7 @@ class PublishedTable:
     computed: tuple[tuple[str, str], ...] = ()
     matures_at: str = ""
     immature_unknown: tuple[str, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def made_name(self) -> str:
@@ -188,20 +191,19 @@ def create_table(connection: psycopg.Connection, table: PublishedTable) -> bool:
     if columns_of(connection, "published_data", table.name):
         return False
     wanted = columns_of(connection, table.schema, table.made_name)
-    columns = [_column(name, kind) for name, kind in wanted.items()]
+    parts = [_column(name, kind) for name, kind in wanted.items()]
     connection.execute(
-        sql.SQL("create table {} ({})").format(table.data, sql.SQL(", ").join(columns))
+        sql.SQL("create table {} ({})").format(table.data, sql.SQL(", ").join(parts))
     )
     connection.execute(
         sql.SQL("create unique index on {} ({}) nulls not distinct").format(
             table.data, names(table.key)
         )
     )
-    if table.day and table.key[0] != table.day:
+    by_day = [(table.day,)] if table.day and table.key[0] != table.day else []
+    for columns in (*by_day, *table.indexes):
         connection.execute(
-            sql.SQL("create index on {} ({})").format(
-                table.data, sql.Identifier(table.day)
-            )
+            sql.SQL("create index on {} ({})").format(table.data, names(columns))
         )
     _ensure_view(connection, table)
     return True
@@ -232,6 +234,7 @@ def _declared(node: Mapping[str, Any]) -> PublishedTable:
         computed=tuple((published.get("computed") or {}).items()),
         matures_at=published.get("matures_at", ""),
         immature_unknown=tuple(published.get("immature_unknown") or ()),
+        indexes=tuple(map(tuple, published.get("indexes") or ())),
     )
     if not table.key:
         msg = f"{table.name}: meta.published names no key"
@@ -247,6 +250,7 @@ def _check_columns(table: PublishedTable, wanted: Mapping[str, str]) -> None:
         msg = f"{table.name}: {table.schema}.{table.made_name} does not exist"
         raise PublicationError(msg)
     named = (*table.key, table.day, table.matures_at, *table.immature_unknown)
+    named = (*named, *(name for columns in table.indexes for name in columns))
     missing = [name for name in named if name and name not in wanted]
     if missing:
         msg = f"{table.name}: meta.published names unknown columns {missing}"
