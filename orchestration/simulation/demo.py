@@ -109,7 +109,7 @@ def _tell(console: Console, settings: Settings, url: str, report: RunReport) -> 
         ("complete", f"through {through}"),
         ("set aside", f"{set_aside:,} records, each with its reason"),
         ("the report", overview.get("html", "none yet: no day is complete")),
-        ("psql and BI", f"{bi_url(settings)}  (up during `make dev`)"),
+        ("psql and BI", f"{bi_url(settings)}  ({_when_reachable(settings)})"),
     ]
     console.print()
     for name, text in lines:
@@ -119,6 +119,13 @@ def _tell(console: Console, settings: Settings, url: str, report: RunReport) -> 
     console.print("       .venv/bin/daybook plan    what the next build would do")
     console.print("       .venv/bin/daybook health  whether all is well")
     console.print("       .venv/bin/daybook --help  everything else")
+
+
+def _when_reachable(settings: Settings) -> str:
+    """Say what a reader needs: our server up, or a password on somebody else's."""
+    if settings.database_url is None:
+        return "up during `make dev`"
+    return "once the role has a password"
 
 
 def _what_it_did(report: RunReport) -> str:
