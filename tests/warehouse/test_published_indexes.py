@@ -14,9 +14,8 @@ WANTED = {
 
 @pytest.mark.parametrize("table", WANTED)
 def test_an_index_leads_from_whom_or_what_to_when(table, engaged):
-    rows = engaged.connection.execute(
-        "select indexdef from pg_indexes "
-        "where schemaname = 'published_data' and tablename = %s",
-        (table.partition(" ")[0],),
-    ).fetchall()
-    assert [text for (text,) in rows if text.endswith(WANTED[table])]
+    rows = engaged.rows(
+        "select indexdef from pg_indexes where schemaname = 'published_data' "
+        f"and tablename = '{table.partition(' ')[0]}'"
+    )
+    assert [row for row in rows if row.indexdef.endswith(WANTED[table])]
