@@ -128,3 +128,76 @@ create table experiments.placebos (
     -- The probability of at least so many by chance; null without splits.
     p_value double precision
 );
+
+-- erfc, which Postgres has from version 16 on: W. J. Cody (1969), Rational Chebyshev approximations
+-- for the error function, Mathematics of Computation 23, 631-637; right to about 1e-15.
+create function published.erfc(x double precision) returns double precision
+language plpgsql immutable strict parallel safe as $$
+declare
+    y double precision := abs(x);
+    s double precision := x * x;
+    tail double precision;
+begin
+    if y <= 0.46875 then
+        return 1 - x * (
+            (((0.185777706184603153 * s + 3.16112374387056560) * s
+            + 113.864154151050156) * s + 377.485237685302021) * s + 3209.37758913846947
+        ) / (
+            (((s + 23.6012909523441209) * s + 244.024637934444173) * s
+            + 1282.61652607737228) * s + 2844.23683343917062
+        );
+    elsif y <= 4 then
+        tail := exp(-s) * (
+            (((((((2.15311535474403846e-8 * y + 0.564188496988670089) * y
+            + 8.88314979438837594) * y + 66.1191906371416295) * y
+            + 298.635138197400131) * y + 881.952221241769090) * y
+            + 1712.04761263407058) * y + 2051.07837782607147) * y + 1230.33935479799725
+        ) / (
+            (((((((y + 15.7449261107098347) * y + 117.693950891312499) * y
+            + 537.181101862009858) * y + 1621.38957456669019) * y
+            + 3290.79923573345963) * y + 4362.61909014324716) * y
+            + 3439.36767414372164) * y + 1230.33935480374942
+        );
+    elsif s > 700 then
+        tail := 0;
+    else
+        s := 1 / s;
+        tail := exp(-y * y) / y * (
+            1 / sqrt(pi()) - s * (
+                ((((0.0163153871373020978 * s + 0.305326634961232344) * s
+                + 0.360344899949804439) * s + 0.125781726111229246) * s
+                + 0.0160837851487422766) * s + 0.000658749161529837803
+            ) / (
+                ((((s + 2.56852019228982242) * s + 1.87295284992346725) * s
+                + 0.527905102951428412) * s + 0.0605183413124413191) * s
+                + 0.00233520497626869185
+            )
+        );
+    end if;
+    return case when x < 0 then 2 - tail else tail end;
+end
+$$;
+
+-- The two-sided z-test of two proportions, as experiments make it, for any counts of a reader: null
+-- where nobody or everybody converted in both.
+create function published.compare_proportions(
+    control_conversions bigint, control_units bigint, conversions bigint, units bigint
+) returns table (difference double precision, z double precision, p_value double precision)
+language sql immutable parallel safe as $$
+    select
+        apart.difference,
+        apart.difference / nullif(apart.error, 0),
+        published.erfc(abs(apart.difference / nullif(apart.error, 0)) / sqrt(2::float8))
+    from (
+        select
+            conversions::float8 / units - control_conversions::float8 / control_units
+                as difference,
+            sqrt(
+                (control_conversions + conversions)::float8
+                / (control_units + units)
+                * ((control_units + units - control_conversions - conversions)::float8
+                / (control_units + units))
+                * (1 / control_units::float8 + 1 / units::float8)
+            ) as error
+    ) as apart
+$$;
