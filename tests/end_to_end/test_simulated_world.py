@@ -7,6 +7,7 @@ import pytest
 from tests.end_to_end import (
     truth_of_app,
     truth_of_behaviour,
+    truth_of_capture,
     truth_of_files,
     truth_of_funnels,
     truth_of_identities,
@@ -38,6 +39,8 @@ CHECKS = [
     truth_of_money.check_ledger,
     truth_of_money.check_orders_reconciled,
     truth_of_money.check_payouts_reconciled,
+    truth_of_money.check_customer_value,
+    truth_of_capture.check_capture,
     truth_of_marketplace.check_booking_states,
     truth_of_marketplace.check_providers,
     truth_of_marketplace.check_utilisation,

@@ -237,3 +237,50 @@ def worth_of(world, currency, day):
 
 def round_half_up(amount):
     return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def check_customer_value(story):
+    """What customers brought, in all and in their first seven days."""
+    value, first_week = Counter(), Counter()
+    people = {
+        row[0]: row[1].date()
+        for row in story.house.rows(
+            "select user_id, registered_at from raw.app_persons where valid_to is null "
+            "and role = 'customer' and not is_test and not is_internal"
+        )
+    }
+    payers, acquired = defaultdict(set), Counter(map(monday, people.values()))
+    for order in orders_of(story):
+        if order["is_test"]:
+            continue
+        user, currency = order["user_id"], order["currency"]
+        moved = [(at.date(), amount) for _, at, amount in order["paid"]]
+        if order["refunded_at"]:
+            moved.append((order["refunded_at"].date(), -order["refund_minor"]))
+        for day, amount in moved:
+            value[user, currency] += amount
+            if user in people and 0 <= (day - people[user]).days < 7:
+                week = monday(people[user])
+                first_week[week, currency] += amount
+                payers[week, currency] |= {user} if amount > 0 else set()
+    rows = story.house.rows(
+        "select user_id, currency, net_revenue_minor from published.customer_value"
+    )
+    assert_equal(nonzero({row[:2]: int(row[2]) for row in rows}), nonzero(value))
+    end = story.world.date_of(story.world.days)
+    rows = story.house.rows(
+        "select registered_week, currency, acquired_count, payer_count, "
+        "net_revenue_minor from published.customer_value_cohorts where day_count = 7"
+    )
+    assert {row[0] for row in rows} == {
+        week for week in acquired if (end - week).days >= 14
+    }
+    assert any(row[4] for row in rows)
+    for week, currency, everybody, paid, net in rows:
+        assert everybody == acquired[week]
+        assert paid == len(payers[week, currency])
+        assert net == first_week[week, currency]
+
+
+def monday(day):
+    return day.fromordinal(day.toordinal() - day.weekday())

@@ -94,6 +94,10 @@ FAULTS = {
         "insert into marts.lifecycle_periods values ('x', 'day', '2026-03-01', "
         "'2026-03-01', '2026-02-28', 0, 0, 0, 0, 1, 1, 0, '2026-03-02')"
     ),
+    "facts_captured_daily__capture_no_more_than_all": (
+        "insert into marts.facts_captured_daily values "
+        "('2026-03-01', 'order', 'Firefox', 'granted', 1, 2)"
+    ),
     "revenue_daily__list_discounts_charged_refunds_and_net_agree": (
         "insert into marts.revenue_daily values ('2026-03-01', 'cash', 'p', 's', "
         "'EUR', 10, 0, 0, 9, 0, 9, 0, 0, 0, 1, 0)"

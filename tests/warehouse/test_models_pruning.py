@@ -56,6 +56,7 @@ def test_models_that_read_events_scan_only_claimed_partitions(database, connecti
         "int_events_counted",
         "int_events_matched",
         "int_funnel_rows",
+        "int_users_seen",
         "int_person_events_counted",
         "activity_buckets",
         "endpoint_buckets",
