@@ -221,6 +221,7 @@ def _pay(world, chance, moment):
 
 
 def _pay_out(world, chance, moment):
+    first = moment().date()
     world.put(
         "payouts",
         payout_id=f"x{chance.randrange(4)}",
@@ -228,6 +229,8 @@ def _pay_out(world, chance, moment):
         state=chance.choice(["paid", "pending"]),
         net_minor=chance.choice([800, 900]),
         adjustment_minor=chance.choice([None, -10]),
+        period_starts_on=chance.choice([None, first, first]),
+        period_ends_on=first + timedelta(days=6),
         currency=chance.choice(["EUR", "EUR", "ZZZ"]),
         paid_at=chance.choice([None, moment()]),
         created_at=moment(),

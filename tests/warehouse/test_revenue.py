@@ -9,7 +9,12 @@ from tests.warehouse.histories import START, build
 from tests.warehouse.money_world import MoneyWorld, live
 from tests.warehouse.reference_money import movements_of, revenue_of
 
-SELECT = ("+money_movements", "revenue_daily", "revenue_totals_daily")
+SELECT = (
+    "+money_movements",
+    "payouts_reconciled",
+    "revenue_daily",
+    "revenue_totals_daily",
+)
 MEASURES = {
     "list": "list_minor",
     "discount": "discount_minor",
@@ -39,6 +44,7 @@ def test_money_equals_the_reference_after_every_extract_and_a_rebuild(
             world.extract()
         build(connection, url=database, select=SELECT)
         assert_equal(stored_movements(connection), told_movements(world))
+        assert_equal(stored_payouts(connection), told_payouts(world))
         assert_equal(
             stored_revenue(connection), revenue_of(world.tables, left_out={"tester"})
         )
@@ -77,6 +83,37 @@ def told_movements(world):
     }
 
 
+def stored_payouts(connection):
+    """Return what was charged, kept and refunded in the period of every payout."""
+    rows = connection.execute(
+        "select payout_id, ledger_charged_minor, ledger_fee_minor, "
+        "ledger_refunded_minor, movement_count from marts.payouts_reconciled"
+    ).fetchall()
+    connection.commit()
+    return {row[0]: row[1:] for row in rows}
+
+
+def told_payouts(world):
+    moved = movements_of(world.tables).values()
+    told = {}
+    for payout_id, payout in world.tables["payouts"].items():
+        first, last = payout["period_starts_on"], payout["period_ends_on"]
+        rows = [
+            row
+            for row in moved
+            if row.get("kind") and not row["reason"] and first
+            if row["provider"] == payout["provider_id"]
+            and row["currency"] == payout["currency"]
+            and first <= row["cash"] <= last
+        ]
+        sums = (
+            sum(row.get(name) or 0 for row in rows)
+            for name in ("charged", "fee", "refunded")
+        )
+        told[payout_id] = (*sums, len(rows))
+    return told
+
+
 def stored_revenue(connection):
     found = {}
     for name, column in MEASURES.items():
@@ -90,7 +127,7 @@ def stored_revenue(connection):
 
 
 def everything(connection):
-    tables = ("money_movements", "revenue_daily", "revenue_totals_daily")
+    tables = [name.removeprefix("+") for name in SELECT]
     rows = [
         connection.execute(
             f"select * from marts.{table} as listed order by listed::text"
