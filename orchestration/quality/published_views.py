@@ -18,6 +18,8 @@ from psycopg import sql
 
 from orchestration.quality.published_tables import READER
 
+# Views of what is about the provider who reads them, for the members of another role.
+_OWN, _PROVIDER_READER = "own_", "provider_reader"
 _FOLDER = Path(__file__).with_name("views")
 _COMMENT = re.compile(r"\A(?:--[^\n]*\n)+")
 _READS = re.compile(
@@ -94,10 +96,14 @@ def _ensure(connection: psycopg.Connection, view: PublishedView) -> bool:
     name = sql.Identifier("published", view.name)
     # The query is a file of this package; nothing of it comes from elsewhere.
     query = sql.SQL(view.query)  # type: ignore[arg-type]
-    connection.execute(sql.SQL("create or replace view {} as {}").format(name, query))
+    is_own = view.name.startswith(_OWN)
+    # A barrier: no function of a reader sees rows that are not its own.
+    barrier = sql.SQL("with (security_barrier) " if is_own else "")
     connection.execute(
-        sql.SQL("grant select on {} to {}").format(name, sql.Identifier(READER))
+        sql.SQL("create or replace view {} {}as {}").format(name, barrier, query)
     )
+    reader = sql.Identifier(_PROVIDER_READER if is_own else READER)
+    connection.execute(sql.SQL("grant select on {} to {}").format(name, reader))
     connection.execute(
         sql.SQL("comment on view {} is {}").format(name, sql.Literal(view.description))
     )

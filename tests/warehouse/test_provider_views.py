@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import psycopg
 import pytest
 
 from orchestration.quality.published_tables import published_tables
@@ -19,7 +20,7 @@ TABLES = {
     *("days", "bookings", "booking_faults", "provider_customers"),
     *("provider_performance_daily", "utilisation_daily"),
 }
-VIEWS = {"provider_performance", "utilisation"}
+VIEWS = {"provider_performance", "utilisation", "own_performance", "own_utilisation"}
 
 
 def booked(number, *, states=(), **columns):
@@ -138,6 +139,31 @@ def test_a_provider_is_judged_by_what_a_window_holds(database, connection):
     )
     assert {row.user_id: row.is_repeat for row in repeats} == {"u1": True, "u2": False}
     check_guide(connection)
+    check_own(connection)
+
+
+def check_own(connection):
+    """A provider reads own rows, of a member of the role that may read nothing else."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("create role teacher_of_p1 in role provider_reader")
+        connection.execute("create role stranger in role provider_reader")
+        connection.execute(
+            "insert into ops.provider_readers values ('teacher_of_p1', 'p1')"
+        )
+        providers = "select distinct provider_id from published.{}"
+        connection.execute("set local role teacher_of_p1")
+        for view in ("own_performance", "own_utilisation"):
+            found = connection.execute(providers.format(view)).fetchall()
+            assert found in ([("p1",)], [])
+        assert connection.execute(providers.format("own_performance")).fetchall()
+        for other in ("provider_performance", "bookings", "utilisation_daily"):
+            with (
+                pytest.raises(psycopg.errors.InsufficientPrivilege),
+                connection.transaction(),
+            ):
+                connection.execute(providers.format(other))
+        connection.execute("set local role stranger")
+        assert not connection.execute(providers.format("own_performance")).fetchall()
 
 
 def check_guide(connection):

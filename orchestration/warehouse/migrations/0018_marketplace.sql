@@ -19,3 +19,23 @@ select
     (body ->> 'rating_prior_weight')::numeric as rating_prior_weight
 from registry.in_force
 where kind = 'defaults';
+
+-- Who reads only what is about one provider: roles of the server, each a member of
+-- provider_reader. Views named own_ show a reader the rows of its provider, and no others.
+create table ops.provider_readers (
+    role_name name primary key,
+    provider_id text not null
+);
+
+do $$
+begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'provider_reader') then
+        create role provider_reader nologin;
+    end if;
+exception
+    -- Two databases migrated at once.
+    when duplicate_object or unique_violation then null;
+end
+$$;
+
+grant usage on schema published to provider_reader;
