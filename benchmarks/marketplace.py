@@ -61,14 +61,14 @@ _DERIVED = (
         load_id
     )
     select
-        booking_id || '/' || steps.state, booking_id, steps.state, 'system',
+        booking_id || '/' || steps.entered, booking_id, steps.entered, 'system',
         requested_at + steps.later, row_hash, valid_from, load_id
     from raw.app_bookings
     cross join (
         values
         ('accepted', interval '2 hours'), ('paid', interval '3 hours'),
         ('completed', interval '3 days 1 hour')
-    ) as steps (state, later)
+    ) as steps (entered, later)
     where load_id = %(load_id)s and state = 'completed'
     """,
     """
