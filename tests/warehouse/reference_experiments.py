@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 
 import psycopg
 
@@ -11,6 +12,7 @@ from tests.warehouse.histories import Event, at
 
 PHASES = ((1, at(days=2), at(days=7)), (2, at(days=7), None))
 HISTORY = timedelta(days=3)
+UNCAPPED = 10**9
 
 EXPERIMENT = """
 title: Button
@@ -44,6 +46,14 @@ metrics:
     reversal_hours: 24
     cap: {value: 500}
     covariate: before_exposure
+  - name: spending
+    role: secondary
+    type: mean
+    value: {column: value_minor}
+    currency: EUR
+    within_hours: 48
+    events: [{event: conversion}]
+    cap: {quantile: 0.6, frozen_on: 2026-03-06}
   - name: views_per_purchase
     role: secondary
     type: ratio
@@ -145,6 +155,12 @@ def values(unit: Unit) -> dict[str, tuple[int, int, int, bool]]:
             bool(viewed),
         ),
         "revenue": (min(spent, 500), 0, min(spent_before, 500), bool(bought)),
+        "spending": (
+            euros(named(unit, "conversion", none, 2 * day)),
+            0,
+            euros(bought),
+            bool(bought),
+        ),
         "views_per_purchase": (
             len(views),
             len(named(unit, "conversion", none, None)),
@@ -160,11 +176,26 @@ def values(unit: Unit) -> dict[str, tuple[int, int, int, bool]]:
     }
 
 
+def frozen_cap(units: dict[tuple[int, str], Unit], phase: int) -> int:
+    """Return the smallest value that .6 of the values other than 0 do not exceed."""
+    early = sorted(
+        values(unit)["spending"][0]
+        for (own, _), unit in units.items()
+        if own == phase and unit.exposed_at < at(days=5)
+    )
+    spent = [value for value in early if value]
+    return spent[ceil(0.6 * len(spent)) - 1] if spent else UNCAPPED
+
+
 def statistics(events: Sequence[Event]) -> dict[tuple, list[int]]:
     """Return the sums of marts.experiment_statistics for units of one arm."""
     found: dict[tuple, list[int]] = {}
-    for (phase, _), unit in met_units(events).items():
-        for metric, (value, divisor, before, has_history) in values(unit).items():
+    units = met_units(events)
+    caps = {phase: frozen_cap(units, phase) for phase, *_ in PHASES}
+    for (phase, _), unit in units.items():
+        for metric, (worth, divisor, earned, has_history) in values(unit).items():
+            cap = caps[phase] if metric == "spending" else UNCAPPED
+            value, before = min(worth, cap), min(earned, cap)
             for split in (("all", "all"), ("browser_family", unit.browser)):
                 key = (phase, metric, unit.variant, *split, unit.exposed_at.date())
                 row = (

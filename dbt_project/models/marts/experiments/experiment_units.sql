@@ -48,6 +48,7 @@ met as (
             exposures.experiment_id = happened.id
             and metrics.metric_index = happened.metric_index
             and exposures.person_id = happened.person_id
+            and not exposures.is_multi_arm
             and {{ is_in_window('happened', 'exposures', 'metrics') }}
 
 )
