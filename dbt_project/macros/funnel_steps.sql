@@ -93,12 +93,14 @@
     )
 {%- endmacro %}
 
-{# The CTEs that count the steps of each group, as `stepped`. #}
+{# The CTEs that count the steps of each group, as `stepped`. Groups have numbers: sorting
+   by what they are called took longer than counting. #}
 {% macro stepped_groups(group_key) -%}
-    entered as (
+    entered as materialized (
 
         select
             {{ group_key }},
+            row_number() over () as group_number,
             max(window_ends_at) as window_ends_at,
             count(*) filter (where not drops_unit) as entry_count,
             count(*) filter (where not drops_unit and is_completed) as completed_count,
@@ -114,14 +116,14 @@
     reached as (
 
         select
-            {{ group_key }},
-            attempts.step_index,
+            group_number,
+            step_index,
             count(*) as unit_count,
-            {{ time_statistics('seconds_from_entry') }},
-            {{ time_statistics('seconds_from_previous') }},
-            array_agg(attempts.time_bin) as time_bins
-        from ({{ reached_steps('attempts') }}) as attempts
-        group by {{ group_key }}, attempts.step_index
+            {{ time_statistics('from_entry') }},
+            {{ time_statistics('from_previous') }},
+            array_agg(time_bin) as time_bins
+        from ({{ reached_steps('attempts', 'entered', group_key) }}) as counted
+        group by group_number, step_index
 
     ),
 
@@ -136,8 +138,8 @@
             steps.previous_step_index,
             steps.next_step_index,
             coalesce(reached.unit_count, 0) as unit_count,
-            {{ time_columns('seconds_from_entry', 'reached') }},
-            {{ time_columns('seconds_from_previous', 'reached') }},
+            {{ times_in_seconds('from_entry') }},
+            {{ times_in_seconds('from_previous') }},
             funnels.histogram(reached.time_bins, plans.time_bin_count) as time_histogram
         from entered
         inner join plans
@@ -146,72 +148,81 @@
             on entered.funnel_id = steps.funnel_id
         left join reached
             on
-                entered.funnel_id = reached.funnel_id
-                and entered.entered_on = reached.entered_on
-                and entered.breakdown = reached.breakdown
-                and entered.breakdown_value = reached.breakdown_value
+                entered.group_number = reached.group_number
                 and steps.step_index = reached.step_index
 
     )
 {%- endmacro %}
 
-{# How long it took, of those who got there; between two times lies half of the way. #}
+{# How long it took, in microseconds, of those who got there; between two times lies half
+   of the way. #}
 {% macro time_statistics(column) -%}
-    ({{ percentile(column, 0.5) }})::numeric(18, 6) as median_{{ column }},
-    ({{ percentile(column, 0.75) }})::numeric(18, 6) as p75_{{ column }},
-    ({{ percentile(column, 0.9) }})::numeric(18, 6) as p90_{{ column }},
-    avg({{ column }})::numeric(18, 6) as mean_{{ column }}
+    percentile_cont(array[0.5, 0.75, 0.9]) within group (order by {{ column }})
+        as percentiles_{{ column }},
+    avg({{ column }}) as mean_{{ column }}
 {%- endmacro %}
 
-{% macro time_columns(column, relation=none) -%}
-    {%- set prefix = relation ~ '.' if relation else '' -%}
-    {{ prefix }}median_{{ column }},
-    {{ prefix }}p75_{{ column }},
-    {{ prefix }}p90_{{ column }},
-    {{ prefix }}mean_{{ column }}
+{% macro times_in_seconds(column) -%}
+    {%- set times = [] -%}
+    {%- for name in ['median', 'p75', 'p90'] -%}
+        {%- do times.append(
+            '(reached.percentiles_' ~ column ~ '[' ~ loop.index ~ ']::numeric / 1000000)'
+            ~ '::numeric(18, 6) as ' ~ name ~ '_seconds_' ~ column
+        ) -%}
+    {%- endfor -%}
+    {{ times | join(', ') }},
+    (reached.mean_{{ column }} / 1000000)::numeric(18, 6) as mean_seconds_{{ column }}
+{%- endmacro %}
+
+{% macro time_columns(column) -%}
+    median_{{ column }},
+    p75_{{ column }},
+    p90_{{ column }},
+    mean_{{ column }}
 {%- endmacro %}
 
 {# One row per attempt and step that its counted path reached, with the times to it. A row
    that ties with an earlier step's takes no time. #}
-{% macro reached_steps(attempts) -%}
+{% macro reached_steps(attempts, groups, group_key) -%}
     select
-        counted.funnel_id,
-        counted.entered_on,
-        counted.breakdown,
-        counted.breakdown_value,
-        steps.step_index,
-        times.seconds_from_entry,
-        times.seconds_from_previous,
+        walked.group_number,
+        walked.step_index,
+        walked.from_entry,
+        walked.from_previous,
         least(
-            width_bucket(
-                times.seconds_from_entry, 0, plans.window_seconds, plans.time_bin_count
-            ),
-            plans.time_bin_count
-        ) as time_bin
-    from {{ attempts }} as counted
-    inner join plans
-        on counted.funnel_id = plans.funnel_id
-    inner join steps
-        on
-            counted.funnel_id = steps.funnel_id
-            and counted.reached_at[steps.step_index] is not null
-    cross join lateral (
+            walked.from_entry * walked.time_bin_count / walked.window_length + 1,
+            walked.time_bin_count
+        )::integer as time_bin
+    from (
         select
-            {{ seconds_between('counted.entered_at', 'counted.reached_at[steps.step_index]') }}
-                as seconds_from_entry,
-            {{ seconds_between(
-                'counted.reached_at[steps.previous_step_index]',
-                'counted.reached_at[steps.step_index]'
-            ) }} as seconds_from_previous
-    ) as times
-    where not counted.drops_unit
+            groups.group_number,
+            steps.step_index,
+            plans.time_bin_count,
+            plans.window_seconds * 1000000 as window_length,
+            {{ microseconds_between('counted.entered_at', 'reached.moment') }} as from_entry,
+            {{ microseconds_between(
+                'counted.reached_at[steps.previous_step_index]', 'reached.moment'
+            ) }} as from_previous
+        from {{ attempts }} as counted
+        inner join {{ groups }} as groups
+            using ({{ group_key }})
+        inner join plans
+            on counted.funnel_id = plans.funnel_id
+        cross join lateral unnest(counted.reached_at)
+        with ordinality as reached (moment, step_index)
+        inner join steps
+            on
+                counted.funnel_id = steps.funnel_id
+                and reached.step_index = steps.step_index
+        where
+            not counted.drops_unit
+            and reached.moment is not null
+    ) as walked
 {%- endmacro %}
 
 {# Never below zero: rows that tie may stand the other way round. #}
-{% macro seconds_between(earlier, later) -%}
-    extract(
-        epoch from greatest({{ later }}, {{ earlier }}) - {{ earlier }}
-    )::numeric(18, 6)
+{% macro microseconds_between(earlier, later) -%}
+    {{ microseconds('greatest(' ~ later ~ ', ' ~ earlier ~ ')') }} - {{ microseconds(earlier) }}
 {%- endmacro %}
 
 {# The row of a neighbouring required step. #}

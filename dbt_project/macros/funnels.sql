@@ -1,15 +1,16 @@
 {# The funnels in force, as the compiler needs them, each with what it reads and when. #}
 {% macro funnel_plans() -%}
     {{ return(registry_rows(
-        "select funnel_id, funnel_number, unit, counting, breakdown_trait, "
-        "ceil(window_seconds / 86400.0)::integer as window_days, "
-        "is_constant, has_breakdown, plan_sql, clip_sql, engine_hash "
+        "select funnel_id, funnel_number, unit, counting, ordering, breakdown_trait, "
+        "window_seconds, ceil(window_seconds / 86400.0)::integer as window_days, "
+        "step_count, from_sql, to_sql, "
+        "is_constant, has_breakdown, is_swept, plan_sql, clip_sql, engine_hash "
         "from registry.funnel_plans order by funnel_number"
     )) }}
 {%- endmacro %}
 
 {# The events and facts that are part of a funnel, each with what it is to each. #}
-{% macro rows_of_funnels(days, masks, subjects, fact_days=none) -%}
+{% macro rows_of_funnels(days, hits, subjects, fact_days=none) -%}
     with
 
     events as (
@@ -40,12 +41,22 @@
 
     ),
 
-    masked as (
+    -- What the name of an event alone makes it: looked up, never computed.
+    named as (
+
+        select *
+        from (values {{ named_hits(hits.named) }}) as listed (named_event, named_hits)
+
+    ),
+
+    marked as (
 
         select
-            *,
-            {{ masks }} as masks
+            happened.*,
+            {{ hits_of_row(hits.tested) }} as hits
         from happened
+        left join named
+            on happened.event_name = named.named_event
 
     )
 
@@ -58,35 +69,73 @@
         event_id,
         device_id,
         user_id,
-        masks,
+        hits,
         {{ subjects }} as subjects
-    from masked
-    where 0 <> any(masks)
+    from marked
+    where hits <> '{}'
 {%- endmacro %}
 
-{# What an event is to each funnel: one mask per funnel, in the order of their numbers. #}
-{% macro funnel_masks() -%}
-    {%- set masks = registry_rows(
-        'select mask_sql from registry.funnel_masks order by funnel_number'
-    ) -%}
-    array[{{ masks | map(attribute=0) | join(', ') }}]::integer[]
+{# What events are to funnels: by their name, or by expressions over their columns. #}
+{% macro funnel_hits() -%}
+    {{ return({
+        'named': registry_rows(
+            'select event_name, hits::text from registry.funnel_hits order by event_name'
+        ),
+        'tested': registry_rows(
+            'select funnel_number, mask_sql, event_names from registry.funnel_masks '
+            'where not is_named order by funnel_number'
+        ),
+    }) }}
 {%- endmacro %}
 
-{# What the rows of a group are to each funnel, taken together. #}
-{% macro united_masks() -%}
-    {%- set united = [] -%}
-    {%- for funnel in funnel_plans() -%}
-        {%- do united.append('bit_or(masks[' ~ funnel.funnel_number ~ '])') -%}
+{% macro named_hits(named) -%}
+    {%- set values = ["(null::text, '{}'::bigint[])"] -%}
+    {%- for event in named -%}
+        {%- do values.append("('" ~ event[0] | replace("'", "''") ~ "', '" ~ event[1] ~ "')") -%}
     {%- endfor -%}
-    array[{{ united | join(', ') }}]::integer[]
+    {{ values | join(', ') }}
+{%- endmacro %}
+
+{# The hits of an event: the number of the funnel above 32 bits, the mask below. #}
+{% macro hits_of_row(tested) -%}
+    coalesce(named_hits, '{}')
+    {%- if tested %} || {{ tested_hits(tested) }}{% endif -%}
+{%- endmacro %}
+
+{% macro tested_hits(tested) -%}
+    {%- set hits = [] -%}
+    {%- set names = [] -%}
+    {%- set all_asked = [] -%}
+    {%- for funnel in tested -%}
+        {%- do hits.append(
+            '(' ~ funnel[0] ~ '::bigint << 32) | nullif(' ~ funnel[1] ~ ', 0)'
+        ) -%}
+        {%- do names.extend(funnel[2] or []) -%}
+        {%- do all_asked.append(funnel[2] is none) -%}
+    {%- endfor -%}
+    case
+        when {{ 'true' if true in all_asked else is_listed('event_name', names) }}
+            then array_remove(array[{{ hits | join(', ') }}], null)
+        else '{}'
+    end
+{%- endmacro %}
+
+{% macro is_listed(column, names) -%}
+    {%- set literals = [] -%}
+    {%- for name in names | unique | sort -%}
+        {%- do literals.append("'" ~ name | replace("'", "''") ~ "'") -%}
+    {%- endfor -%}
+    {{ column }} in ({{ literals | join(', ') }})
 {%- endmacro %}
 
 {# What funnels read off an event besides: values held constant, accounts, breakdowns; by
    funnel, null where there is none. #}
 {% macro funnel_subjects() -%}
     {{ subjects_of(registry_rows(
-        'select funnel_number, subject_sql from registry.funnel_subjects '
-        'order by funnel_number'
+        'select subjects.funnel_number, subjects.subject_sql, masks.mask_sql '
+        'from registry.funnel_subjects as subjects '
+        'inner join registry.funnel_masks as masks '
+        'on subjects.funnel_id = masks.funnel_id order by subjects.funnel_number'
     )) }}
 {%- endmacro %}
 
@@ -94,132 +143,22 @@
     {%- set pairs = [] -%}
     {%- for subject in subjects -%}
         {%- do pairs.append(
-            "'" ~ subject[0] ~ "', case when masks[" ~ subject[0] ~ '] <> 0 then '
+            "'" ~ subject[0] ~ "', case when (" ~ subject[2] ~ ') <> 0 then '
             ~ subject[1] ~ ' end'
         ) -%}
     {%- endfor -%}
-    nullif(jsonb_strip_nulls(jsonb_build_object({{ pairs | join(', ') }})), '{}')
+    {{ 'nullif(jsonb_strip_nulls(jsonb_build_object(' ~ pairs | join(', ') ~ ")), '{}')"
+        if pairs else 'null::jsonb' }}
 {%- endmacro %}
 
 {# The statements that try a funnel without any of it being stored: its rows, and its
    attempts over a table of such rows. The command that asks for them names it. #}
 {% macro funnel_trial(trial) -%}
-    {{ rows_of_funnels(trial['days'], 'array[' ~ trial['mask_sql'] ~ ']::integer[]',
-        subjects_of(trial['subjects'])) }}
+    {{ rows_of_funnels(
+        trial['days'],
+        {'named': [], 'tested': [[1, trial['mask_sql'], none]]},
+        subjects_of(trial['subjects'])
+    ) }}
     -- attempts
-    {{ funnel_attempts_of(trial) }}
-{%- endmacro %}
-
-{# The attempts of one funnel, of all its units or of those that this build changed. #}
-{% macro funnel_attempts_of(funnel) -%}
-    select
-        '{{ funnel.funnel_id }}'::text as funnel_id,
-        {{ funnel_unit_id(funnel) }} as unit_id,
-        units.session_id,
-        attempts.*
-    from (
-        select
-            grouped.unit_key,
-            grouped.session_id,
-            row(
-                {{ as_array('occurred_at') }},
-                {{ as_array('occurred_on') }},
-                {{ as_array('mask') }},
-                {{ as_array('source_hash') }},
-                {{ as_array('source_sequence') }},
-                {{ as_array('held') if funnel.is_constant else 'null' }},
-                {{ as_array('breakdown_value') if funnel.has_breakdown else 'null' }}
-            )::funnels.history as history
-        from ({{ funnel_rows_of(funnel) }}) as grouped
-        group by grouped.unit_key, grouped.session_id
-    ) as units
-    cross join lateral funnels.attempts({{ funnel.plan_sql }}, units.history) as attempts
-    where {{ funnel_entry_scope('attempts', funnel_unit_id(funnel), funnel) }}
-{%- endmacro %}
-
-{% macro as_array(column) -%}
-    array_agg(grouped.{{ column }} order by {{ event_order() }})
-{%- endmacro %}
-
-{# The rows that one funnel reads, with their unit and session. #}
-{% macro funnel_rows_of(funnel) -%}
-    {%- set number = funnel.funnel_number -%}
-    {%- set trait = funnel.breakdown_trait -%}
-    {%- set is_sessioned = funnel.unit == 'session' or funnel.counting == 'sessions' -%}
-    {%- set subject = "owned.subjects -> '" ~ number ~ "'" -%}
-    {%- set unit_keys = {
-        'person': 'owned.person_key',
-        'session': 'sessions.session_id',
-        'account': subject ~ " ->> 'account'",
-    } -%}
-    select
-        {{ unit_keys[funnel.unit] }} as unit_key,
-        {{ 'sessions.session_id' if is_sessioned else "''::text" }} as session_id,
-        {{ 'coalesce(in_force.' ~ trait ~ ', first_known.' ~ trait ~ ')' if trait
-            else subject ~ " ->> 'by'" }} as breakdown_value,
-        {{ subject }} ->> 'held' as held,
-        owned.masks[{{ number }}] as mask,
-        owned.occurred_at,
-        owned.occurred_on,
-        owned.source,
-        case
-            when owned.source_sequence is not null then hashtextextended(owned.source, 0)
-        end as source_hash,
-        owned.source_sequence,
-        owned.event_id
-    from (
-        {{ owned_rows(ref('int_funnel_rows'), 'anonymous.masks[' ~ number ~ '] <> 0 and '
-            ~ funnel_row_days('anonymous.occurred_on', funnel)) }}
-    ) as owned
-    {{ session_of_row('owned') if is_sessioned }}
-    {{ person_as_of('owned') if trait }}
-    where
-        {{ funnel_row_scope('owned', funnel) }}
-        and {{ funnel.clip_sql }}
-        and {{ unit_keys[funnel.unit] }} is not null
-{%- endmacro %}
-
-{% macro funnel_unit_id(funnel) -%}
-    {{ {
-        'person': person_id('units.unit_key'),
-        'session': 'units.unit_key',
-        'account': hashed_key(["'account'", 'units.unit_key']),
-    }[funnel.unit] }}
-{%- endmacro %}
-
-{# The session of a row (SEMANTICS 2.2): the latest that it may belong to, by its device, or
-   by its user where it has no device. #}
-{% macro session_of_row(relation) -%}
-    inner join lateral (
-        select candidates.session_id
-        from {{ ref('int_events_sessionized') }} as candidates
-        where
-            not candidates.is_excluded
-            and candidates.started_at <= {{ relation }}.occurred_at
-            and candidates.started_at
-            >= {{ relation }}.occurred_at - interval '25 hours'
-            and candidates.ended_at
-            >= {{ relation }}.occurred_at - interval '30 minutes'
-            and case
-                when {{ relation }}.device_id is not null
-                    then candidates.device_id = {{ relation }}.device_id
-                else candidates.user_id = {{ relation }}.user_id
-            end
-        order by candidates.started_at desc, candidates.session_id asc
-        limit 1
-    ) as sessions on true
-{%- endmacro %}
-
-{# What the app said of the user at that instant; before its first word, that one. #}
-{% macro person_as_of(relation) -%}
-    left join {{ ref('stg_app__person_versions') }} as in_force
-        on
-            {{ id_in_key(relation ~ '.person_key', 'user') }} = in_force.user_id
-            and in_force.valid_from <= {{ relation }}.occurred_at
-            and coalesce(in_force.valid_to, 'infinity') > {{ relation }}.occurred_at
-    left join {{ ref('stg_app__person_versions') }} as first_known
-        on
-            {{ id_in_key(relation ~ '.person_key', 'user') }} = first_known.user_id
-            and first_known.version_number = 1
-            and first_known.valid_from > {{ relation }}.occurred_at
+    {{ attempts_of_funnels([trial]) }}
 {%- endmacro %}

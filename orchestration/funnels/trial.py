@@ -1,6 +1,7 @@
 """One funnel over the rows there are, by the SQL that a build would run."""
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,7 +16,8 @@ from orchestration.registry.drafts import FunnelDraft, read_draft
 from orchestration.transform.dbt_run import Project, compile_inline
 
 _FEW = 3
-_ROWS = '"intermediate"."int_funnel_rows"'
+# dbt names the database, too.
+_ROWS = re.compile(r'"[^"]+"\."intermediate"\."int_funnel_rows"')
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,13 @@ def _statements(
     project: Project, draft: FunnelDraft, entries: tuple[date | None, date | None]
 ) -> tuple[str, str]:
     """Return what finds the rows and what finds the attempts, as dbt compiles them."""
-    trial = {**draft.plan, "funnel_number": 1, "days": _days(draft, entries)}
+    own = {"funnel_number": 1, "is_trial": True, "days": _days(draft, entries)}
+    trial = {**draft.plan, **own}
     # A string of JSON is a string of Jinja, too; it holds the whole trial.
     literal = json.dumps(json.dumps(trial))
     compiled = compile_inline(project, f"{{{{ funnel_trial(fromjson({literal})) }}}}")
     rows, _, attempts = compiled.partition("-- attempts")
-    start, _, rest = attempts.partition(_ROWS)
-    # dbt names the database, too.
-    start = start[: start.rindex("from ")] + "from "
-    return rows, f"{start}pg_temp.trial_rows{rest}"
+    return rows, _ROWS.sub("pg_temp.trial_rows", attempts)
 
 
 def _days(draft: FunnelDraft, entries: tuple[date | None, date | None]) -> str:

@@ -79,7 +79,9 @@ _PLAN = """
         'mask_sql', masks.mask_sql,
         'subjects', coalesce(
             (
-                select jsonb_agg(jsonb_build_array(funnel_number, subject_sql))
+                select jsonb_agg(
+                    jsonb_build_array(funnel_number, subject_sql, masks.mask_sql)
+                )
                 from registry.funnel_subjects
                 where funnel_id = plans.funnel_id
             ),

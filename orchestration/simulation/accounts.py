@@ -8,6 +8,7 @@ from orchestration.simulation.app_money import (
     fee_of_ticket,
     payout_amounts,
 )
+from orchestration.simulation.app_people import users
 from orchestration.simulation.bookings import Bookings
 from orchestration.simulation.catalogue import (
     CAMPAIGNS,
@@ -65,6 +66,7 @@ def tables_of_truth(planner: Planner, truth: Truth) -> None:
     truth.add("experiments", experiments_of(truth))
     truth.add("funnel_persons", funnel_of(planner, bookings))
     truth.add("identities", identities_of(planner))
+    truth.add("roles", users(planner).select("role", user_id="id"))
 
 
 def bookings_at_end(bookings: Bookings) -> pl.DataFrame:

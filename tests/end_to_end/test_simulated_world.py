@@ -29,6 +29,7 @@ CHECKS = [
     truth_of_people.check_experiments,
     truth_of_funnels.check_funnels,
     truth_of_funnels.check_funnel_days,
+    truth_of_funnels.check_roles,
     truth_of_identities.check_accounts,
     truth_of_identities.check_leads,
     truth_of_app.check_money,

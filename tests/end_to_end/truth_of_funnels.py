@@ -66,6 +66,25 @@ def check_funnels(story):
         assert_equal(found, expected, left_out=len(lost))
 
 
+def check_roles(story):
+    """Whoever enters the acquisition funnel counts under the role the app names."""
+    lost = lost_persons(story)
+    roles = {
+        person_id(f"user:{user_id}"): role
+        for role, user_id in story.truth("roles").iter_rows()
+    }
+    rows = story.house.rows(
+        """
+        select unit_id, breakdown_value, is_completed
+        from published.funnel_attempts where funnel_id = 'acquisition'
+        """
+    )
+    found = {unit: role for unit, role, _ in rows if unit not in lost}
+    assert_equal(found, {unit: roles.get(unit) for unit in found}, left_out=len(lost))
+    assert {"customer", "provider", None} <= set(found.values())
+    assert any(is_completed for *_, is_completed in rows), "nobody ever paid"
+
+
 def check_funnel_days(story):
     """Units per step and day of entry are those whose attempts got there."""
     for funnel_id, funnel in shipped().items():

@@ -6,6 +6,6 @@
 ) }}
 
 {{ rows_of_funnels(
-    changed_days('occurred_on', ['raw.events']), funnel_masks(), funnel_subjects(),
+    changed_days('occurred_on', ['raw.events']), funnel_hits(), funnel_subjects(),
     fact_days=changed_days('occurred_on', ['raw.app'])
 ) }}

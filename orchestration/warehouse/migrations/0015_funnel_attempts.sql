@@ -723,3 +723,6 @@ language sql immutable as $$
         group by series.bin
     ) as counted
 $$;
+
+-- Arrays one after the other, in no order.
+create aggregate funnels.concatenation(bigint[]) (sfunc = array_cat, stype = bigint[]);

@@ -71,6 +71,12 @@ plans as (
         parts.has_constants or coalesce(funnels.breakdown_at = 'all', false)
             as is_constant,
         steps.has_windows,
+        -- Paths of which the earliest next row is always the right one.
+        not steps.has_windows
+        and not parts.has_constants
+        and funnels.breakdown_at is distinct from 'all'
+        and funnels.simultaneous_seconds = 0
+        and exclusions.funnel_id is null as is_plain,
         case
             when funnels.breakdown_step is not null
                 then array_position(steps.step_names, funnels.breakdown_step)
@@ -90,6 +96,7 @@ select
     funnel_number,
     unit,
     counting,
+    ordering,
     breakdown_trait,
     coalesce(breakdown_top, 0) as breakdown_top,
     window_seconds,
@@ -114,19 +121,14 @@ select
         quote_literal(exclusion_before) || '::integer[]',
         quote_literal(exclusion_drops) || '::boolean[]',
         is_constant::text,
-        -- Paths of which the earliest next row is always the right one.
-        (
-            ordering = 'ordered'
-            and not has_windows
-            and not is_constant
-            and simultaneous_seconds = 0
-            and cardinality(exclusion_drops) = 0
-        )::text,
+        (is_plain and ordering = 'ordered')::text,
         quote_nullable(entries_from) || '::timestamptz',
         quote_nullable(entries_to) || '::timestamptz',
         value_step
     )
     || ')::funnels.plan' as plan_sql,
+    quote_nullable(coalesce(entries_from, '1900-01-01Z')) || '::timestamptz' as from_sql,
+    quote_nullable(coalesce(entries_to, '2100-01-01Z')) || '::timestamptz' as to_sql,
     -- Which rows count at all.
     case
         when is_clipped
@@ -135,29 +137,95 @@ select
                 || '::timestamptz and ' || quote_literal(entries_to) || '::timestamptz'
         else 'true'
     end as clip_sql,
+    -- Whether windows over sorted rows find its paths, all persons at once; of others, rows
+    -- are tried person by person. The steps of a row must fit into eight bits.
+    is_plain
+    and unit = 'person'
+    and counting = 'uniques'
+    and (ordering = 'ordered' or (ordering = 'any_order' and anchored_steps = '{}'))
+    and cardinality(required_steps) = step_count
+    and step_count <= 8
+    and breakdown_trait is null
+    and (not has_breakdown or value_step = 1) as is_swept,
     engine_hash
 from plans;
 
 -- One row per funnel: the mask of a row as an expression over the columns of raw.events.
+-- is_named: whether the names of events say it all; else the events to ask, null for all.
 create view registry.funnel_masks as
+with masks as (
+    select
+        funnel_id,
+        string_agg(
+            'case when ' || sql || ' then '
+            || case
+                when part < 100 then 1 << (part - 1)
+                when part < 200 then 1 << (19 + part - 100)
+                else 1 << 30
+            end
+            || ' else 0 end',
+            ' | ' order by part
+        ) as mask_sql
+    from registry.funnel_parts
+    where is_predicate
+    group by funnel_id
+)
+
 select
     funnels.funnel_id,
     funnels.funnel_number,
-    string_agg(
-        'case when ' || parts.sql || ' then '
-        || case
-            when parts.part < 100 then 1 << (parts.part - 1)
-            when parts.part < 200 then 1 << (19 + parts.part - 100)
-            else 1 << 30
-        end
-        || ' else 0 end',
-        ' | ' order by parts.part
-    )
+    funnels.scope <> 'all' and not definition.body @? '$.**.where' as is_named,
+    case
+        when funnels.scope <> 'all'
+            then array(select jsonb_path_query(definition.body, '$.**.event') #>> '{}')
+    end as event_names,
+    masks.mask_sql
     || case when funnels.scope = 'all' then ' | ' || (1 << 30) else '' end as mask_sql
 from registry.funnels as funnels
-inner join registry.funnel_parts as parts
-    on parts.funnel_id = funnels.funnel_id and parts.is_predicate
-group by funnels.funnel_id, funnels.funnel_number, funnels.scope;
+inner join masks on masks.funnel_id = funnels.funnel_id
+inner join registry.in_force as definition
+    on definition.kind = 'funnel' and definition.id = funnels.funnel_id;
+
+-- One row per event that the names alone make part of funnels, with what it is to each:
+-- the funnel's number above the lower 32 bits, its mask below.
+create view registry.funnel_hits as
+with listed as (
+    select
+        definition.id as funnel_id,
+        happenings.body ->> 'event' as event_name,
+        bit_or(parts.bit) as mask
+    from registry.in_force as definition
+    cross join lateral (
+        select
+            1 << (step.place - 1)::integer as bit,
+            step.body -> 'events' as events
+        from jsonb_array_elements(definition.body -> 'steps')
+        with ordinality as step (body, place)
+        union all
+        select
+            1 << (19 + exclusion.place)::integer,
+            exclusion.body -> 'events'
+        from jsonb_array_elements(definition.body -> 'exclusions')
+        with ordinality as exclusion (body, place)
+        union all
+        select
+            1 << 30,
+            definition.body -> 'scope_also'
+    ) as parts
+    cross join lateral jsonb_array_elements(parts.events) as happenings (body)
+    where definition.kind = 'funnel'
+    group by definition.id, happenings.body ->> 'event'
+)
+
+select
+    listed.event_name,
+    array_agg(
+        (masks.funnel_number::bigint << 32) | listed.mask order by masks.funnel_number
+    ) as hits
+from listed
+inner join registry.funnel_masks as masks
+    on masks.funnel_id = listed.funnel_id and masks.is_named
+group by listed.event_name;
 
 -- One row per funnel that reads values off its rows: those held constant as one text (null
 -- where one is missing), the account, and what it is split by.

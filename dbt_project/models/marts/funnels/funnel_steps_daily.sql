@@ -1,6 +1,7 @@
 {%- set group_key = 'funnel_id, entered_on, breakdown, breakdown_value' -%}
 
 {{ config(
+    pre_hook='set local enable_nestloop = off',
     unique_key=['funnel_id', 'entered_on', 'breakdown', 'breakdown_value', 'step_index'],
     indexes=[
         {
