@@ -1,5 +1,5 @@
 {# The CTEs that say which attempts of the changed days count in which group, as `attempts`:
-   in all, and in that of their value or what their value is folded into. #}
+   in all, and in that of their value or of what that is folded into. #}
 {% macro split_attempts() -%}
     -- Views of the registry, read once: evaluated for every row, they took minutes.
     plans as materialized (
@@ -14,15 +14,31 @@
 
     ),
 
+    -- By step, the required step before it.
+    earlier_steps as (
+
+        select
+            funnel_id,
+            array_agg(previous_step_index order by step_index) as previous_steps
+        from steps
+        group by funnel_id
+
+    ),
+
     counted_attempts as (
 
         select
             attempts.*,
             plans.breakdown_top,
-            plans.has_breakdown
+            plans.has_breakdown,
+            plans.time_bin_count,
+            plans.window_seconds * 1000000 as window_length,
+            earlier_steps.previous_steps
         from {{ ref('funnel_attempts') }} as attempts
         inner join plans
             on attempts.funnel_id = plans.funnel_id
+        inner join earlier_steps
+            on attempts.funnel_id = earlier_steps.funnel_id
         where {{ changed_days('attempts.entered_on', ['funnel_attempts']) }}
 
     ),
@@ -47,33 +63,37 @@
     split as (
 
         select
+            counted_attempts.*,
+            'total' as breakdown
+        from counted_attempts
+        union all
+        select
             attempts.*,
-            coalesce(ranked.is_folded, false) as is_folded,
-            splits.breakdown
+            case
+                when ranked.is_folded then 'other'
+                when attempts.breakdown_value is null then 'missing'
+                else 'value'
+            end as breakdown
         from counted_attempts as attempts
-        left join ranked
+        inner join ranked
             on
                 attempts.funnel_id = ranked.funnel_id
                 and attempts.entered_on = ranked.entered_on
                 and attempts.breakdown_value is not distinct from ranked.breakdown_value
-        cross join lateral (
-            values
-            ('total'),
-            (
-                case
-                    when ranked.is_folded then 'other'
-                    when attempts.breakdown_value is null then 'missing'
-                    else 'value'
-                end
-            )
-        ) as splits (breakdown)
-        where splits.breakdown = 'total' or attempts.has_breakdown
 
     ),
 
+    -- Groups have numbers: sorting by what they are called took longer than counting.
     attempts as (
 
         select
+            dense_rank() over (
+                order by
+                    funnel_id,
+                    entered_on,
+                    breakdown,
+                    case when breakdown = 'value' then breakdown_value else '' end
+            ) as group_number,
             funnel_id,
             entered_on,
             breakdown,
@@ -87,20 +107,22 @@
             drops_unit,
             is_tied,
             reached_at,
-            window_ends_at
+            window_ends_at,
+            previous_steps,
+            time_bin_count,
+            window_length
         from split
 
     )
 {%- endmacro %}
 
-{# The CTEs that count the steps of each group, as `stepped`. Groups have numbers: sorting
-   by what they are called took longer than counting. #}
+{# The CTEs that count the steps of each group, as `stepped`. #}
 {% macro stepped_groups(group_key) -%}
-    entered as materialized (
+    entered as (
 
         select
+            group_number,
             {{ group_key }},
-            row_number() over () as group_number,
             max(window_ends_at) as window_ends_at,
             count(*) filter (where not drops_unit) as entry_count,
             count(*) filter (where not drops_unit and is_completed) as completed_count,
@@ -109,7 +131,7 @@
             count(*) filter (where not drops_unit and is_tied) as tied_count,
             count(distinct folded_value) as folded_value_count
         from attempts
-        group by {{ group_key }}
+        group by group_number, {{ group_key }}
 
     ),
 
@@ -122,7 +144,7 @@
             {{ time_statistics('from_entry') }},
             {{ time_statistics('from_previous') }},
             array_agg(time_bin) as time_bins
-        from ({{ reached_steps('attempts', 'entered', group_key) }}) as counted
+        from ({{ reached_steps('attempts') }}) as counted
         group by group_number, step_index
 
     ),
@@ -183,37 +205,27 @@
 
 {# One row per attempt and step that its counted path reached, with the times to it. A row
    that ties with an earlier step's takes no time. #}
-{% macro reached_steps(attempts, groups, group_key) -%}
+{% macro reached_steps(attempts) -%}
     select
-        walked.group_number,
-        walked.step_index,
-        walked.from_entry,
-        walked.from_previous,
-        least(
-            walked.from_entry * walked.time_bin_count / walked.window_length + 1,
-            walked.time_bin_count
-        )::integer as time_bin
+        group_number,
+        step_index,
+        from_entry,
+        from_previous,
+        least(from_entry * time_bin_count / window_length + 1, time_bin_count)::integer
+            as time_bin
     from (
         select
-            groups.group_number,
-            steps.step_index,
-            plans.time_bin_count,
-            plans.window_seconds * 1000000 as window_length,
+            counted.group_number,
+            counted.time_bin_count,
+            counted.window_length,
+            reached.step_index,
             {{ microseconds_between('counted.entered_at', 'reached.moment') }} as from_entry,
             {{ microseconds_between(
-                'counted.reached_at[steps.previous_step_index]', 'reached.moment'
+                'counted.reached_at[reached.previous_step]', 'reached.moment'
             ) }} as from_previous
         from {{ attempts }} as counted
-        inner join {{ groups }} as groups
-            using ({{ group_key }})
-        inner join plans
-            on counted.funnel_id = plans.funnel_id
-        cross join lateral unnest(counted.reached_at)
-        with ordinality as reached (moment, step_index)
-        inner join steps
-            on
-                counted.funnel_id = steps.funnel_id
-                and reached.step_index = steps.step_index
+        cross join lateral unnest(counted.reached_at, counted.previous_steps)
+        with ordinality as reached (moment, previous_step, step_index)
         where
             not counted.drops_unit
             and reached.moment is not null

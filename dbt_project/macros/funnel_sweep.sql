@@ -73,11 +73,16 @@
     ] -%}
     {%- if funnel.has_breakdown -%}
         {%- do columns.append(
-            'case when hits.hit & 1 <> 0 then '
+            'case when ' ~ is_entry(funnel, 'hits.hit') ~ ' then '
             "owned.subjects -> (hits.hit >> 32)::text ->> 'by' end as breakdown_value"
         ) -%}
     {%- endif -%}
     {{ return(columns) }}
+{%- endmacro %}
+
+{# In any order, an attempt may begin with any step. #}
+{% macro is_entry(funnel, hit) -%}
+    {{ return(hit ~ ' & 1 <> 0' if funnel.ordering == 'ordered' else 'true') }}
 {%- endmacro %}
 
 {# The persons to sweep. A trial has rows of its own, and no table of persons. #}
@@ -219,7 +224,7 @@
         inner join plans
             on sweep.series >> 32 = plans.funnel_number
         where
-            {{ 'sweep.hit & 1 <> 0' if is_ordered else 'true' }}
+            {{ is_entry(funnel, 'sweep.hit') }}
             and sweep.hit >> 8 between plans.entries_from and plans.entries_to
     ) as entries
     group by series, occurred_on

@@ -6,7 +6,12 @@ import pytest
 
 from orchestration.warehouse.connection import connect
 from tests.end_to_end.house import made_database
-from tests.warehouse.funnel_reference.drawing import SLOTS, START, instant
+from tests.warehouse.funnel_reference.drawing import (
+    PLAIN_FUNNELS,
+    SLOTS,
+    START,
+    instant,
+)
 from tests.warehouse.funnel_reference.laws import is_settled, may_only_gain
 from tests.warehouse.funnel_reference.results import results
 from tests.warehouse.funnel_reference.world import (
@@ -21,7 +26,7 @@ from tests.warehouse.funnel_reference.world import (
 )
 from tests.warehouse.reference_sessions import hashed_key
 
-# 136 funnels, each over the histories of 76 units: 10,336.
+# 150 funnels, each over the histories of 76 units: 11,400.
 UNITS = 40
 LONG_AFTER = instant(1_000)
 # Where windows of some entries are open, and after the last of them.
@@ -60,6 +65,20 @@ def unit_id(unit):
 def test_attempts_are_those_of_every_choice_of_rows(world):
     wrong = world.wrong_attempts(world.connection)
     assert wrong == [], f"{len(wrong)} of {len(world.funnels)} funnels\n{wrong[0]}"
+
+
+def test_the_sweep_finds_a_good_part_and_searches_for_the_rest(world):
+    """What is compared above goes both ways: rows that tie are searched for."""
+    swept = world.connection.execute(
+        "select array_agg(funnel_id) from registry.funnel_plans where is_swept"
+    ).fetchone()[0]
+    tied = {unit for unit, rows in world.histories.items() if have_ties(rows)}
+    assert len(swept) > PLAIN_FUNNELS / 2
+    assert 0.2 < len(tied) / len(world.histories) < 0.8
+
+
+def have_ties(rows):
+    return len({row.occurred_at for row in rows}) < len(rows)
 
 
 def test_results_at_a_watermark_are_those_of_the_reference(world):

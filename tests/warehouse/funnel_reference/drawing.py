@@ -22,6 +22,7 @@ START = datetime(2026, 3, 1, 22, tzinfo=UTC)
 GRID = timedelta(minutes=10)
 GAP = timedelta(minutes=30)
 SLOTS = 24
+PLAIN_FUNNELS = 14
 HALF = 0.5
 EVENTS = ("custom.a", "custom.b", "custom.c", "custom.d", "custom.x", "custom.n")
 COLOURS = ("red", "blue", None)
@@ -91,7 +92,25 @@ def draw_funnels(chance: random.Random) -> list[Funnel]:
         for counting in ("uniques", "totals", "sessions")
         for setting in _SETTINGS
     ]
-    return [*found, Funnel(steps=_steps(chance)[:1], window=GRID * 3)]
+    found.append(Funnel(steps=_steps(chance)[:1], window=GRID * 3))
+    # Of a chance of their own: the histories drawn after these stay what they were.
+    return [*found, *(_plain(random.Random(number)) for number in range(PLAIN_FUNNELS))]
+
+
+def _plain(chance: random.Random) -> Funnel:
+    """Return a funnel of different steps that asks for little more than an order."""
+    names = chance.sample(EVENTS, k=chance.randint(1, 6))
+    if chance.random() < 0.7:
+        names.sort()
+    funnel = Funnel(
+        steps=tuple(Step((Happening(name),)) for name in names),
+        order=chance.choice(("ordered", "ordered", "any_order")),
+        window=GRID * chance.choice((3, 6, 12)),
+    )
+    if chance.random() < HALF:
+        by = Breakdown("colour", "first", top=2)
+        funnel = replace(funnel, breakdown=by)
+    return _with_range(funnel, chance) if chance.random() < 0.3 else funnel
 
 
 def _drawn(
