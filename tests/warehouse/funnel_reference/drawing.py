@@ -99,7 +99,9 @@ def draw_funnels(chance: random.Random) -> list[Funnel]:
 
 def _plain(chance: random.Random) -> Funnel:
     """Return a funnel of different steps that asks for little more than an order."""
-    names = chance.sample(EVENTS, k=chance.randint(1, 6))
+    first = chance.choice(EVENTS[:4])
+    others = [event for event in EVENTS if event != first]
+    names = [first, *chance.sample(others, k=chance.randint(0, 5))]
     if chance.random() < 0.7:
         names.sort()
     funnel = Funnel(
