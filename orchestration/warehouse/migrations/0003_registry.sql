@@ -175,32 +175,6 @@ window
         rows between 1 following and unbounded following
     );
 
--- One row per funnel and exclusion; between which steps, by their index.
-create view registry.funnel_exclusions as
-select
-    definition.id as funnel_id,
-    exclusion.exclusion_index::integer as exclusion_index,
-    after_step.step_index as after_step_index,
-    before_step.step_index as before_step_index,
-    exclusion.body ->> 'effect' as effect,
-    parts.sql as predicate_sql
-from registry.in_force as definition
-cross join lateral jsonb_array_elements(definition.body -> 'exclusions')
-with ordinality as exclusion (body, exclusion_index)
-inner join registry.funnel_steps as after_step
-    on
-        after_step.funnel_id = definition.id
-        and after_step.step_name = exclusion.body ->> 'after'
-inner join registry.funnel_steps as before_step
-    on
-        before_step.funnel_id = definition.id
-        and before_step.step_name = exclusion.body ->> 'before'
-inner join registry.funnel_parts as parts
-    on
-        parts.funnel_id = definition.id
-        and parts.part = 100 + exclusion.exclusion_index
-where definition.kind = 'funnel';
-
 -- One row per retention grid, with where its starts and returns are found: among the events of
 -- its own parts, or in what makes persons active. `timezone` is null for the reporting one.
 create view registry.retention_grids as

@@ -65,7 +65,7 @@ create type funnels.attempt as (
 create function funnels.is_before(
     history funnels.history, tolerance interval, one integer, other integer
 ) returns boolean
-language sql immutable as $$
+language sql immutable parallel safe as $$
     select case
         when
             (history).sources[one] = (history).sources[other]
@@ -86,7 +86,7 @@ create function funnels.is_between(
     other integer,
     path integer[]
 ) returns boolean
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 begin
     for between in one + 1..other - 1 loop
         if
@@ -106,7 +106,7 @@ $$;
 create function funnels.may_follow(
     history funnels.history, tolerance interval, path integer[], candidate integer
 ) returns boolean
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     earlier integer;
 begin
@@ -129,7 +129,7 @@ $$;
 create function funnels.is_excluded(
     plan funnels.plan, history funnels.history, path integer[], candidate integer
 ) returns boolean
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     depth integer := cardinality(path);
 begin
@@ -164,7 +164,7 @@ create function funnels.strict_between(
     other integer,
     since timestamptz
 ) returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     step integer := optional_steps[1];
     rest integer[];
@@ -214,7 +214,7 @@ $$;
 create function funnels.reachable(
     plan funnels.plan, history funnels.history, entry integer, deadline timestamptz
 ) returns integer
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     seen integer;
     depth integer := 1;
@@ -238,7 +238,7 @@ $$;
 create function funnels.search(
     plan funnels.plan, history funnels.history, entry integer, deadline timestamptz
 ) returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     required integer[] := plan.required_steps;
     row_count integer := cardinality(history.moments);
@@ -329,7 +329,7 @@ $$;
 create function funnels.search_any_order(
     plan funnels.plan, history funnels.history, entry integer, deadline timestamptz
 ) returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     row_count integer := cardinality(history.moments);
     path integer[];
@@ -443,7 +443,7 @@ $$;
 create function funnels.is_lone(
     history funnels.history, tolerance interval, path integer[]
 ) returns boolean
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     depth integer := cardinality(path);
 begin

@@ -8,7 +8,7 @@
 -- all that bounds the next row grows with the row. So one pointer per row, step and target will do.
 create function funnels.untied_paths(plan funnels.plan, history funnels.history)
 returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     moments timestamptz[] := history.moments;
     masks integer[] := history.masks;
@@ -100,7 +100,7 @@ $$;
 
 -- The bits that a candidate has one of.
 create function funnels.entry_bits(plan funnels.plan) returns integer
-language sql immutable as $$
+language sql immutable parallel safe as $$
     select case
         when (plan).ordering <> 'any_order' or 1 = any ((plan).anchored_steps) then 1
         else (
@@ -115,7 +115,7 @@ $$;
 -- other in one array.
 create function funnels.paths(plan funnels.plan, history funnels.history)
 returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     row_count integer := cardinality(history.moments);
     depths integer := cardinality(plan.required_steps);
@@ -157,7 +157,7 @@ $$;
 -- and the scope stay what they are.
 create function funnels.constant_paths(plan funnels.plan, history funnels.history)
 returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     depths integer := cardinality(plan.required_steps);
     entry_bits integer := funnels.entry_bits(plan);
@@ -229,7 +229,7 @@ $$;
 -- steps, or has a sequence: then rows must be tried.
 create function funnels.plain_nexts(plan funnels.plan, history funnels.history)
 returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     moments timestamptz[] := history.moments;
     masks integer[] := history.masks;
@@ -286,7 +286,7 @@ $$;
 create function funnels.ending_rows(
     plan funnels.plan, history funnels.history, path integer[], filled integer[]
 ) returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     depth integer := cardinality(path);
     last integer := path[depth];
@@ -334,7 +334,7 @@ create function funnels.filled_path(
     path integer[],
     deadline timestamptz
 ) returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     filled integer[] := array_fill(0, array[plan.step_count]);
     used integer[] := path;
@@ -429,7 +429,7 @@ $$;
 
 -- Whether the rows of a path stand otherwise than the total order has them.
 create function funnels.has_tie(filled integer[]) returns boolean
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     latest integer := 0;
 begin
@@ -448,7 +448,7 @@ $$;
 create function funnels.attempt_of(
     plan funnels.plan, history funnels.history, path integer[]
 ) returns funnels.attempt
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     attempt funnels.attempt;
     filled integer[] := path;
@@ -497,7 +497,7 @@ $$;
 -- The row whose value an attempt is split by; none where its step was not reached.
 create function funnels.breakdown_row(plan funnels.plan, filled integer[])
 returns integer
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 begin
     if plan.breakdown_step > 0 then
         return nullif(filled[plan.breakdown_step], 0);
@@ -514,7 +514,7 @@ $$;
 -- where totals are counted, one after the other.
 create function funnels.attempts(plan funnels.plan, history funnels.history)
 returns setof funnels.attempt
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     moments timestamptz[] := history.moments;
     masks integer[] := history.masks;
@@ -602,7 +602,7 @@ $$;
 -- expiry; what a closed one has seen, the next one cannot use.
 create function funnels.sequence(plan funnels.plan, history funnels.history)
 returns setof funnels.attempt
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     row_count integer := cardinality(history.moments);
     depths integer := cardinality(plan.required_steps);
@@ -681,7 +681,7 @@ $$;
 create function funnels.path_of(
     plan funnels.plan, history funnels.history, entry integer
 ) returns integer[]
-language plpgsql immutable as $$
+language plpgsql immutable parallel safe as $$
 declare
     deadline timestamptz := history.moments[entry] + plan.window_length;
     held text := history.constants[entry];
@@ -712,7 +712,7 @@ $$;
 
 -- How many of the numbers 1 to bin_count stand in a list, in their order.
 create function funnels.histogram(bins integer[], bin_count integer) returns bigint[]
-language sql immutable as $$
+language sql immutable parallel safe as $$
     select array_agg(counted.number_count order by counted.bin)
     from (
         select
@@ -725,4 +725,6 @@ language sql immutable as $$
 $$;
 
 -- Arrays one after the other, in no order.
-create aggregate funnels.concatenation(bigint[]) (sfunc = array_cat, stype = bigint[]);
+create aggregate funnels.concatenation(bigint[]) (
+    sfunc = array_cat, stype = bigint[], combinefunc = array_cat, parallel = safe
+);

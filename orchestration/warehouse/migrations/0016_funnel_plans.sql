@@ -24,23 +24,33 @@ steps as materialized (
     group by funnel_id
 ),
 
+-- By the names at hand: a view of exclusions that looked steps up took 2.4 of 2.9 s.
 exclusions as materialized (
     select
-        exclusions.funnel_id,
+        definition.id as funnel_id,
         array_agg(
-            array_position(steps.required_steps, exclusions.after_step_index)
-            order by exclusions.exclusion_index
+            array_position(
+                steps.required_steps,
+                array_position(steps.step_names, exclusion.body ->> 'after')
+            )
+            order by exclusion.place
         ) as exclusion_after,
         array_agg(
-            array_position(steps.required_steps, exclusions.before_step_index)
-            order by exclusions.exclusion_index
+            array_position(
+                steps.required_steps,
+                array_position(steps.step_names, exclusion.body ->> 'before')
+            )
+            order by exclusion.place
         ) as exclusion_before,
         array_agg(
-            exclusions.effect = 'drop_unit' order by exclusions.exclusion_index
+            exclusion.body ->> 'effect' = 'drop_unit' order by exclusion.place
         ) as exclusion_drops
-    from registry.funnel_exclusions as exclusions
-    inner join steps on steps.funnel_id = exclusions.funnel_id
-    group by exclusions.funnel_id
+    from registry.in_force as definition
+    inner join steps on steps.funnel_id = definition.id
+    cross join lateral jsonb_array_elements(definition.body -> 'exclusions')
+    with ordinality as exclusion (body, place)
+    where definition.kind = 'funnel'
+    group by definition.id
 ),
 
 parts as materialized (
