@@ -82,7 +82,7 @@
             'select event_name, hits::text from registry.funnel_hits order by event_name'
         ),
         'tested': registry_rows(
-            'select funnel_number, mask_sql, event_names from registry.funnel_masks '
+            'select funnel_number, mask_sql, event_list from registry.funnel_masks '
             'where not is_named order by funnel_number'
         ),
     }) }}
@@ -105,27 +105,17 @@
 {% macro tested_hits(tested) -%}
     {%- set hits = [] -%}
     {%- set names = [] -%}
-    {%- set all_asked = [] -%}
     {%- for funnel in tested -%}
         {%- do hits.append(
             '(' ~ funnel[0] ~ '::bigint << 32) | nullif(' ~ funnel[1] ~ ', 0)'
         ) -%}
-        {%- do names.extend(funnel[2] or []) -%}
-        {%- do all_asked.append(funnel[2] is none) -%}
+        {%- do names.append(funnel[2]) -%}
     {%- endfor -%}
     case
-        when {{ 'true' if true in all_asked else is_listed('event_name', names) }}
+        when {{ 'true' if none in names else 'event_name in (' ~ names | join(', ') ~ ')' }}
             then array_remove(array[{{ hits | join(', ') }}], null)
         else '{}'
     end
-{%- endmacro %}
-
-{% macro is_listed(column, names) -%}
-    {%- set literals = [] -%}
-    {%- for name in names | unique | sort -%}
-        {%- do literals.append("'" ~ name | replace("'", "''") ~ "'") -%}
-    {%- endfor -%}
-    {{ column }} in ({{ literals | join(', ') }})
 {%- endmacro %}
 
 {# What funnels read off an event besides: values held constant, accounts, breakdowns; by

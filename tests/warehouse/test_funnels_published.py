@@ -26,7 +26,13 @@ def events():
         yield Event(f"look {device}", entered + timedelta(hours=1), device_id=device)
         if person % 5 == 0:
             converted = entered + timedelta(hours=80)
-            yield Event(f"pay {device}", converted, STEPS[1], device_id=device)
+            yield Event(
+                f"pay {device}",
+                converted,
+                STEPS[1],
+                device_id=device,
+                properties={"kind": "sold"},
+            )
 
 
 def events_of_users():
@@ -60,10 +66,10 @@ def add_roles(connection):
 
 @pytest.fixture
 def known(database, connection):
+    sold = {"event": STEPS[1], "where": {"property": "kind", "is": "sold"}}
+    buy = funnel(STEPS[0], {"name": "pay", "events": [sold]}, window="14 days")
     by_role = funnel("scroll", "click", breakdown={"trait": "role"})
-    define_funnels(
-        connection, {"buy": funnel(*STEPS, window="14 days"), "by_role": by_role}
-    )
+    define_funnels(connection, {"buy": buy, "by_role": by_role})
     known = [event for event in events() if event.occurred_at < at(days=DAYS)]
     load(connection, [*known, *events_of_users()])
     add_roles(connection)

@@ -161,7 +161,8 @@ select
 from plans;
 
 -- One row per funnel: the mask of a row as an expression over the columns of raw.events.
--- is_named: whether the names of events say it all; else the events to ask, null for all.
+-- is_named: whether the names of events say it all; else event_list are those to ask, as
+-- literals, null for all.
 create view registry.funnel_masks as
 with masks as (
     select
@@ -187,8 +188,11 @@ select
     funnels.scope <> 'all' and not definition.body @? '$.**.where' as is_named,
     case
         when funnels.scope <> 'all'
-            then array(select jsonb_path_query(definition.body, '$.**.event') #>> '{}')
-    end as event_names,
+            then (
+                select string_agg(distinct quote_literal(names.name #>> '{}'), ', ')
+                from jsonb_path_query(definition.body, '$.**.event') as names (name)
+            )
+    end as event_list,
     masks.mask_sql
     || case when funnels.scope = 'all' then ' | ' || (1 << 30) else '' end as mask_sql
 from registry.funnels as funnels
