@@ -169,6 +169,19 @@ def live(world: MoneyWorld, chance, start: datetime) -> None:
             world.drop(table, chance.choice(keys))
 
 
+def nudge(world: MoneyWorld) -> None:
+    """Change what orders rest on, and no order or payment itself."""
+    for refund in world.tables["refunds"].values():
+        world.put("refunds", **refund | {"amount_minor": refund["amount_minor"] + 1})
+    for payout in world.tables["payouts"].values():
+        world.put("payouts", **payout | {"net_minor": payout["net_minor"] + 1})
+    for occasion in world.tables["occasions"].values():
+        world.put("occasions", **occasion | {"provider_id": "p9"})
+    for state in world.tables["booking_states"].values():
+        later = state["entered_at"] + timedelta(days=40)
+        world.put("booking_states", **state | {"entered_at": later})
+
+
 def _sell_tickets(world, chance, moment):
     for occasion in ("o1", "o2"):
         world.put(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.warehouse.histories import START, build
-from tests.warehouse.money_world import MoneyWorld, live
+from tests.warehouse.money_world import MoneyWorld, live, nudge
 from tests.warehouse.reference_money import movements_of, revenue_of
 
 SELECT = (
@@ -39,6 +39,9 @@ def test_money_equals_the_reference_after_every_extract_and_a_rebuild(
     for number in range(5):
         if number == 3:
             world.erase("u1", "replacement")
+        elif number == 2:
+            nudge(world)
+            world.extract()
         else:
             live(world, chance, START)
             world.extract()
