@@ -1,6 +1,6 @@
 """Bookings and their faults, against states walked one by one."""
 
-from tests.warehouse.histories import build, table_rows
+from tests.warehouse.histories import at, build, table_rows
 from tests.warehouse.marketplace_world import App, change, rows_of
 from tests.warehouse.reference_marketplace import booking_of, faults_of
 
@@ -56,3 +56,27 @@ def test_bookings_are_what_their_states_say_however_they_arrive(database, connec
     before = [table_rows(connection, f"marts.{name}") for name in MARTS]
     build(connection, url=database, select=SELECT, is_full=True)
     assert [table_rows(connection, f"marts.{name}") for name in MARTS] == before
+
+
+def test_an_entry_of_the_log_alone_is_enough_to_read_its_booking_again(
+    database, connection
+):
+    booking = {"booking_id": "b1", "state": "accepted"}
+    entry = {"booking_id": "b1", "state": "accepted"}
+    accepted = {"booking_state_id": "1", **entry, "entered_at": at(hours=1)}
+    change(connection, [("bookings", booking), ("booking_states", accepted)])
+    build(connection, url=database, select=SELECT)
+    paid = accepted | {
+        "booking_state_id": "2",
+        "state": "paid",
+        "entered_at": at(days=60),
+    }
+    change(connection, [("booking_states", paid)])
+    build(connection, url=database, select=SELECT)
+    (row,) = rows_of(connection, "marts.bookings", "paid_at", "is_quarantined")
+    assert row == {"paid_at": at(days=60), "is_quarantined": True}
+    change(connection, [("booking_states", {"booking_state_id": "2"})])
+    build(connection, url=database, select=SELECT)
+    (row,) = rows_of(connection, "marts.bookings", "paid_at", "is_quarantined")
+    assert row == {"paid_at": None, "is_quarantined": False}
+    assert rows_of(connection, "marts.booking_faults") == []
