@@ -70,7 +70,10 @@ def _strip(draft: Draft, occurred: int | None) -> None:
     """Leave an envelope with what it says, and the instant however it was written."""
     envelope: Any = draft.envelope
     envelope.occurred_at = occurred
-    envelope.sent_at = envelope.received_at = envelope.ip = None
+    envelope.sent_at = envelope.received_at = None
+    # One that no table can hold stays, and is found with all else that is sent.
+    if envelope.ip is not None and "\0" not in envelope.ip:
+        envelope.ip = None
     text = draft.sent_text
     if text is not EMPTY and text != EMPTY:
         envelope.properties = Raw(text)
