@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from orchestration.experiments import publication as experiments
 from orchestration.identity.firsts import keep_firsts
 from orchestration.quality.published_tables import published_tables
 from orchestration.quality.published_views import published_views
@@ -44,7 +45,8 @@ class Warehouse:
         assert report.failure is None, report.failure
 
     def publish(self):
-        tables = published_tables(load_manifest(self.project))
+        marts = published_tables(load_manifest(self.project))
+        tables = [*marts, *experiments.TABLES]
         made = publish(
             self.connection, tables=tables, terms=Terms(), views=published_views()
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.experiments import publication as experiments
 from orchestration.quality.published_tables import published_tables
 from orchestration.quality.published_views import published_views
 from orchestration.quality.publishing import Terms, publish
@@ -37,7 +38,8 @@ def lived(database, connection, tmp_path):
     def night():
         report = run_build(database, project=project, request=Request(run_id="test"))
         assert report.failure is None, report.failure
-        tables = published_tables(load_manifest(project))
+        marts = published_tables(load_manifest(project))
+        tables = [*marts, *experiments.TABLES]
         terms = Terms(is_closing=True)
         publish(connection, tables=tables, terms=terms, views=published_views())
 
