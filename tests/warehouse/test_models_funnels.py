@@ -76,7 +76,7 @@ def history(chance, count=120):
     ]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_attempts_are_those_of_a_full_rebuild_whatever_comes_or_goes(
     seed, database, connection
 ):

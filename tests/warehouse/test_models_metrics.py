@@ -161,7 +161,7 @@ def assert_metrics_match(connection, events, app):
             assert value == pytest.approx(numerator / denominator, abs=Decimal("1e-12"))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_metrics_equal_brute_force_after_every_late_batch_and_a_full_refresh(
     seed, database, connection
 ):
