@@ -72,7 +72,7 @@ def _strip(draft: Draft, occurred: int | None) -> None:
     envelope.occurred_at = occurred
     envelope.sent_at = envelope.received_at = None
     # One that no table can hold stays, and is found with all else that is sent.
-    if envelope.ip is not None and "\0" not in envelope.ip:
+    if envelope.ip is not None and _is_storable(envelope.ip):
         envelope.ip = None
     text = draft.sent_text
     if text is not EMPTY and text != EMPTY:
@@ -81,3 +81,16 @@ def _strip(draft: Draft, occurred: int | None) -> None:
         # Left out, as each kind of envelope leaves it out.
         absent: Any = NOTHING if isinstance(envelope, LineEnvelope) else None
         envelope.properties = absent
+
+
+def _is_storable(text: str) -> bool:
+    """Tell whether a table can hold a text: whole characters, none of them U+0000."""
+    if "\0" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

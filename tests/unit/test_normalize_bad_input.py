@@ -79,6 +79,7 @@ def custom(**properties):
         (event(device_id="a\0b"), "nul_character", "/device_id"),
         (event(page_title="a\0"), "nul_character", "/page_title"),
         (event(ip="\0"), "nul_character", "/ip"),
+        (event(ip="\ud800"), "lone_surrogate", "/ip"),
         (custom(a={"b": ["\0"]}), "nul_character", "/properties/a/b/0"),
         (custom(**{"a\0": 1}), "nul_character", "/properties"),
         (event(device_id="\ud800"), "lone_surrogate", "/device_id"),
