@@ -84,8 +84,10 @@ def test_units_that_are_not_split_as_declared_make_it_invalid(terms):
     (result,) = conclude((10_000, 2_000), (11_000, 3_300), terms=terms)
     assert result.verdict == "invalid"
     assert "sample-ratio mismatch" in result.reason
-    assert (result.sample_ratio_p_value or 0) < 1e-9
-    assert (result.sequential_sample_ratio_p_value or 0) < 1e-3
+    assert result.sample_ratio_p_value is not None
+    assert result.sample_ratio_p_value < 1e-9
+    assert result.sequential_sample_ratio_p_value is not None
+    assert result.sequential_sample_ratio_p_value < 1e-3
 
 
 def test_a_mismatch_before_the_registered_end_does_not_decide_yet():
