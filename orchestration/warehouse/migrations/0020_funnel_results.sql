@@ -111,6 +111,20 @@ begin
 end
 $$;
 
+-- How many of the numbers 1 to bin_count stand in a list, in their order.
+create function funnels.histogram(bins integer[], bin_count integer) returns bigint[]
+language sql immutable parallel safe as $$
+    select array_agg(counted.number_count order by counted.bin)
+    from (
+        select
+            series.bin,
+            count(listed.bin) as number_count
+        from generate_series(1, bin_count) as series (bin)
+        left join unnest(bins) as listed (bin) on listed.bin = series.bin
+        group by series.bin
+    ) as counted
+$$;
+
 -- Every group and step of a range, zero rows included.
 create function funnels.results(
     attempts regclass,
