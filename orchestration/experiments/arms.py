@@ -71,7 +71,13 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class Terms:
-    """How an experiment decides, as its file declares it."""
+    """How an experiment decides, as its file declares it.
+
+    Attributes
+    ----------
+    prior_mean, prior_deviation : float or None
+        Of the lifts that were expected, where a posterior is asked for.
+    """
 
     decision: str = "sequential"
     alpha: float = 0.05
@@ -80,6 +86,8 @@ class Terms:
     minimum_units: int = 50
     minimum_conversions: int = 5
     minimum_days: int = 3
+    prior_mean: float | None = None
+    prior_deviation: float | None = None
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ select
     experiments.minimum_units,
     experiments.minimum_conversions,
     experiments.minimum_days,
+    experiments.prior_mean::float8,
+    experiments.prior_deviation::float8,
     metrics.metric_name,
     metrics.role,
     metrics.better,

@@ -110,16 +110,16 @@ def _counted(rows: Sequence[tuple], around: dict[Key, AroundQuantile]) -> Counte
         day_count=first[4],
         is_decidable=first[5],
         has_changed=first[6],
-        terms=Terms(*first[7:14]),
+        terms=Terms(*first[7:16]),
         metrics=tuple(
             (Measured(*measured), tuple(_arms(list(group), around)))
-            for measured, group in groupby(rows, key=lambda row: row[14:22])
+            for measured, group in groupby(rows, key=lambda row: row[16:24])
         ),
     )
 
 
 def _arms(rows: Sequence[tuple], around: dict[Key, AroundQuantile]) -> Iterator[Arm]:
     for row in rows:
-        counts, sums = row[22:28], Sums(*row[28:])
-        found = around.get((*row[:3], row[14], row[22]))
+        counts, sums = row[24:30], Sums(*row[30:])
+        found = around.get((*row[:3], row[16], row[24]))
         yield Arm(*counts, sums=sums, around=found)

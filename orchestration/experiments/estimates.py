@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from orchestration.experiments.arms import Comparison
 from orchestration.experiments.covariates import adjust_means
-from orchestration.experiments.lift import relative_lift
+from orchestration.experiments.lift import Lift, relative_lift
 from orchestration.experiments.means import MeanComparison, compare_means
 from orchestration.experiments.moments import (
     covariate_sample_of,
@@ -17,6 +17,7 @@ from orchestration.experiments.moments import (
     quantile_sample_of,
     sample_of,
 )
+from orchestration.experiments.posterior import lift_posterior
 from orchestration.experiments.proportions import (
     ProportionComparison,
     compare_proportions,
@@ -40,7 +41,7 @@ class Estimates:
     the metric; the group up to `p_value` is as in its module. `exact_p_value` is
     Fisher's, only where an expected cell is below 5. What begins with `adjusted` is
     adjusted for what units did before exposure; `bias_p_value` says whether the arms
-    differed then already.
+    differed then already. The last group is the posterior of the lift.
     """
 
     control_value: FloatArray
@@ -67,6 +68,11 @@ class Estimates:
     variance_reduction: FloatArray
     bias_p_value: FloatArray
     bias_sequential_p_value: FloatArray
+    posterior_lift: FloatArray
+    posterior_low: FloatArray
+    posterior_high: FloatArray
+    chance_better: FloatArray
+    expected_loss: FloatArray
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,9 @@ class _Level:
     alpha: FloatArray
     units: FloatArray
     expected_units: FloatArray
+    prior_mean: FloatArray
+    prior_deviation: FloatArray
+    is_higher_better: NDArray[np.bool_]
 
     @classmethod
     def of(cls, comparisons: Sequence[Comparison]) -> "_Level":
@@ -84,10 +93,14 @@ class _Level:
                 each.terms.alpha,
                 each.control.unit_count + each.treatment.unit_count,
                 each.terms.expected_units,
+                each.terms.prior_mean,
+                each.terms.prior_deviation,
             )
             for each in comparisons
         ]
-        return cls(*np.array(rows, dtype=float).reshape(-1, 3).T)
+        better = np.array([each.metric.better == "higher" for each in comparisons])
+        columns = np.array(rows, dtype=float).reshape(-1, 5).T
+        return cls(*columns, is_higher_better=better)
 
 
 def estimate(comparisons: Sequence[Comparison]) -> Estimates:
@@ -232,4 +245,23 @@ def _compared(
         "lift": lift.lift,
         "lift_low": lift.low,
         "lift_high": lift.high,
+        **_believed(lift, level),
+    }
+
+
+def _believed(lift: Lift, level: _Level) -> dict[str, FloatArray]:
+    found = lift_posterior(
+        lift,
+        prior_mean=level.prior_mean,
+        prior_deviation=level.prior_deviation,
+        is_higher_better=level.is_higher_better,
+        alpha=level.alpha,
+    )
+    return {
+        **{
+            f"posterior_{name}": getattr(found, name)
+            for name in ("lift", "low", "high")
+        },
+        "chance_better": found.chance_better,
+        "expected_loss": found.expected_loss,
     }

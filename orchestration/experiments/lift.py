@@ -20,11 +20,14 @@ class Lift:
         control is not distinguishable from zero.
     low, high : FloatArray, shape (n,)
         Bounds of its confidence interval; NaN where `lift` is.
+    error : FloatArray, shape (n,)
+        Its standard error; NaN where `lift` is.
     """
 
     lift: FloatArray
     low: FloatArray
     high: FloatArray
+    error: FloatArray
 
 
 def relative_lift(
@@ -94,6 +97,6 @@ def relative_lift(
     is_defined = (base != 0) & (np.abs(base) > critical * np.sqrt(base_variance))
     divisor = np.where(is_defined, base, np.nan)
     ratio = mean / divisor
-    margin = critical * np.sqrt(variance + ratio**2 * base_variance) / np.abs(divisor)
-    lift = (mean - base) / divisor
-    return Lift(lift=lift, low=lift - margin, high=lift + margin)
+    error = np.sqrt(variance + ratio**2 * base_variance) / np.abs(divisor)
+    margin, lift = critical * error, (mean - base) / divisor
+    return Lift(lift=lift, low=lift - margin, high=lift + margin, error=error)

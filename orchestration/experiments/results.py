@@ -78,6 +78,10 @@ class Result(DimensionResult):
         By which share that lowered the variance.
     bias_p_value : float or None
         Whether the arms differed before exposure already.
+    posterior_lift, posterior_low, posterior_high, chance_better : float or None
+        What to believe of the lift by the prior of the experiment; None without one.
+    expected_loss : float or None
+        What choosing the arm risks, as a share of the control.
     """
 
     verdict: str
@@ -102,6 +106,11 @@ class Result(DimensionResult):
     variance_reduction: float | None
     bias_p_value: float | None
     bias_sequential_p_value: float | None
+    posterior_lift: float | None
+    posterior_low: float | None
+    posterior_high: float | None
+    chance_better: float | None
+    expected_loss: float | None
     sample_ratio_p_value: float | None
     sequential_sample_ratio_p_value: float | None
     sample_ratio_p_value_with_multi_arm: float | None

@@ -68,6 +68,19 @@ class Cap(Definition):
         return self
 
 
+class Prior(Definition):
+    """What lifts were expected to be: a normal around `mean`, as shares of the control.
+
+    Attributes
+    ----------
+    deviation : float
+        Two lifts in three are within it of the mean.
+    """
+
+    mean: Annotated[float, Field(gt=-1, lt=10)] = 0
+    deviation: Annotated[float, Field(gt=0, le=10)]
+
+
 class ExperimentMetric(Definition):
     """What is measured of every unit, from events strictly after its exposure.
 
@@ -168,6 +181,8 @@ class Experiment(Behaviour):
         it: logged variants are compared with it. None: clients assign as they like.
     history_days : int or None
         How long before its exposure a unit's covariates are read: 14 by default.
+    prior : Prior or None
+        Of the lifts: results then have a posterior beside, which decides nothing.
     """
 
     title: Title
@@ -189,6 +204,7 @@ class Experiment(Behaviour):
     minimum_days: Annotated[int, Field(ge=1)] = 3
     history_days: Annotated[int, Field(ge=1, le=90)] | None = None
     assigned_by: Literal["user_id", "device_id"] | None = None
+    prior: Prior | None = None
 
     @field_validator("starts_at", "ends_at")
     @classmethod

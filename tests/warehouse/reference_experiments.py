@@ -20,6 +20,7 @@ state: RUNNING
 starts_at: 2026-03-03T00:00:00Z
 history_days: 3
 assigned_by: device_id
+prior: {deviation: 0.3}
 arms:
   - variant: control
   - variant: big

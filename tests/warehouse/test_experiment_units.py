@@ -156,6 +156,7 @@ def check_results(connection, events):
         median = np.quantile(slow, 0.5, method="inverted_cdf")
         assert getattr(results["slow_page"], side) == median
     revenue = results["revenue"]
+    assert 0 < (results["buys"].chance_better or 0) < 1
     assert revenue.is_adjusted
     assert revenue.adjusted_difference != pytest.approx(revenue.difference)
     assert revenue.phase == 2

@@ -306,6 +306,8 @@ select
     (body ->> 'expected_units')::integer as expected_units,
     coalesce((body ->> 'history_days')::integer, 14) as history_days,
     body ->> 'assigned_by' as assigned_by,
+    (body -> 'prior' ->> 'mean')::numeric as prior_mean,
+    (body -> 'prior' ->> 'deviation')::numeric as prior_deviation,
     -- Loading refuses such changes; a result must not rest on that alone.
     (
         select count(distinct history.body - case
