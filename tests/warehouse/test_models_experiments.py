@@ -4,6 +4,7 @@ import pytest
 
 from orchestration.experiments.counts import read_counts
 from orchestration.experiments.results import conclude_results
+from orchestration.quality.published_views import published_views
 from tests.warehouse.definitions import define
 from tests.warehouse.histories import Event, at, build, load
 from tests.warehouse.reference_experiments import complete_through
@@ -28,7 +29,11 @@ def test_units_count_in_their_first_arm_and_those_of_two_arms_in_none(
         "state": "RUNNING",
         "unit": "person",
         "starts_at": "2026-03-01T00:00:00Z",
-        "arms": [{"variant": "control", "weight": 1}, {"variant": "big", "weight": 1}],
+        "arms": [
+            {"variant": "control", "weight": 1},
+            {"variant": "big", "weight": 1},
+            {"variant": "huge", "weight": 0},
+        ],
         "metrics": [{"name": "buys", "role": "primary", "within_hours": 24}],
         "decision": "sequential",
         "alpha": 0.05,
@@ -54,6 +59,7 @@ def test_units_count_in_their_first_arm_and_those_of_two_arms_in_none(
             Event("c4", at(hours=26), "conversion", device_id="c"),
             exposure("x5", at(hours=1), "big", device_id="d"),
             exposure("x6", at(hours=2), "control", device_id="d"),
+            exposure("x9", at(hours=3), "huge", device_id="d"),
             exposure("x7", at(hours=-1), "big", device_id="early"),
             exposure("x8", at(hours=1), "unknown", device_id="stray"),
         ],
@@ -66,6 +72,15 @@ def test_units_count_in_their_first_arm_and_those_of_two_arms_in_none(
     ).fetchall()
     # c3 is not strictly after its exposure, c4 is outside the window.
     assert rows == [("big", False, 2, 0, 1), ("control", True, 1, 1, 0)]
+    crossings = next(v for v in published_views() if v.name == "experiment_crossings")
+    pairs = connection.execute(
+        crossings.query.replace("published_data.", "marts.")  # type: ignore[arg-type]
+    )
+    assert {row[2:] for row in pairs} == {
+        ("control", "big", 1),
+        ("control", "huge", 1),
+        ("big", "huge", 1),
+    }
     complete_through(connection, at(days=9))
     (result,) = conclude_results(read_counts(connection, timezone="UTC"))
     assert (result.control_unit_count, result.unit_count) == (1, 2)

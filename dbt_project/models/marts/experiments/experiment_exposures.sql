@@ -32,7 +32,7 @@ counted as (
             partition by phases.experiment_id, phases.phase, owned.person_key
             order by {{ event_order() }}
         ) as position,
-        min(arms.arm_index) over unit <> max(arms.arm_index) over unit as is_multi_arm
+        bit_or(1 << (arms.arm_index - 1)) over unit as arms_met
     from owned
     inner join {{ source('registry', 'experiment_phases') }} as phases
         on
@@ -54,10 +54,11 @@ select
     person_id,
     variant,
     is_control,
-    is_multi_arm,
+    arms_met & (arms_met - 1) <> 0 as is_multi_arm,
     occurred_on as exposed_on,
     occurred_at as exposed_at,
     coalesce(browser_family, 'unknown') as browser_family,
-    coalesce(device_class, 'unknown') as device_class
+    coalesce(device_class, 'unknown') as device_class,
+    arms_met
 from counted
 where position = 1
