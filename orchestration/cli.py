@@ -13,6 +13,7 @@ from orchestration.logs import set_levels
 from orchestration.opening import fail, open_warehouse
 from orchestration.settings import SettingsError, read_settings
 from orchestration.showing import show
+from orchestration.trying import experiment, funnel
 
 app = typer.Typer(
     help="Batch analytics for marketplaces: from landing files to numbers you trust.",
@@ -21,9 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-funnel = typer.Typer(help="Funnels before they are merged.", no_args_is_help=True)
 app.add_typer(funnel, name="funnel")
-experiment = typer.Typer(help="Experiments before they run.", no_args_is_help=True)
 app.add_typer(experiment, name="experiment")
 app.add_typer(show, name="show")
 
@@ -265,78 +264,6 @@ def erase(
         except ErasureError as problem:
             fail(f"not done: {problem}. Run the same command to go on.")
     print(json.dumps(receipt.body, indent=2))
-
-
-@funnel.command("try")
-def try_funnel(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    first_on: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"])
-    ] = None,
-    last_on: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"])
-    ] = None,
-) -> None:
-    """Say what a funnel's file would count, without storing anything."""
-    from orchestration.funnels.showing import trial_text  # noqa: PLC0415
-    from orchestration.funnels.trial import try_funnel as try_file  # noqa: PLC0415
-    from orchestration.registry.problems import RegistryError  # noqa: PLC0415
-    from orchestration.transform.dbt_run import DbtError, Project  # noqa: PLC0415
-    from orchestration.warehouse.connection import connect  # noqa: PLC0415
-
-    with (
-        open_warehouse() as (settings, url),
-        connect(url, application_name="daybook funnel try") as connection,
-    ):
-        try:
-            trial = try_file(
-                connection,
-                file,
-                project=Project.of(settings),
-                registry_dir=settings.registry_dir,
-                entries=(
-                    first_on.date() if first_on else None,
-                    last_on.date() if last_on else None,
-                ),
-            )
-        except (RegistryError, DbtError) as problem:
-            fail(str(problem))
-    print(trial_text(trial))
-
-
-@experiment.command()
-def size(
-    rate: Annotated[
-        float | None, typer.Option(help="Rate of the control, such as 0.2.")
-    ] = None,
-    effect: Annotated[
-        float | None, typer.Option(help="Absolute difference to find, such as 0.05.")
-    ] = None,
-    units: Annotated[
-        int | None, typer.Option(help="Units of the control; asks what they find.")
-    ] = None,
-    variance: Annotated[
-        float | None, typer.Option(help="Of a unit's value, for a mean, not a rate.")
-    ] = None,
-    daily_units: Annotated[
-        float | None, typer.Option(help="Units a day in both arms; adds the days.")
-    ] = None,
-    design: Annotated[
-        str, typer.Option(help="Like alpha=0.05,power=0.8,allocation=1,null=pooled.")
-    ] = "",
-) -> None:
-    """Say how many units an experiment needs, or what so many can find."""
-    from orchestration.experiments.sizing import (  # noqa: PLC0415
-        Question,
-        answer,
-        read_design,
-    )
-
-    question = Question(rate, variance, effect, units, daily_units)
-    try:
-        print(answer(question, read_design(design)))
-    except ValueError as problem:
-        fail(str(problem))
 
 
 @app.command()

@@ -1,10 +1,16 @@
 """Which variant a unit gets, against the hash letter by letter and published values."""
 
+import io
+import json
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from orchestration.experiments.assignment import assign_arms, bucket_places
+from orchestration.experiments.assignment_file import write_assignments
+from orchestration.registry.experiments import Experiment
 
 # GrowthBook's own cases for hash version 2 (its SDK test cases): seed, unit, place.
 PUBLISHED = [
@@ -77,3 +83,33 @@ def test_weights_that_share_nothing_are_refused(weights):
 @pytest.mark.parametrize(("weights", "arm"), [((505, 9_495), 1), ((506, 9_494), 0)])
 def test_the_bucket_where_a_share_ends_is_of_the_next(weights, arm):
     assert assign_arms("seed", ["a"], weights=weights).tolist() == [arm]
+
+
+@pytest.mark.parametrize(("day", "weights"), [(1, (1, 1)), (5, (1, 1)), (8, (1, 3))])
+def test_the_file_of_1e5_units_has_the_variant_of_each_alone(day, weights):
+    experiment = Experiment.model_validate(
+        {
+            "title": "Button",
+            "starts_at": datetime(2026, 3, 3, tzinfo=UTC),
+            "arms": [{"variant": "control"}, {"variant": "big"}],
+            "phases": [
+                {"starts_at": datetime(2026, 3, 8, tzinfo=UTC), "weights": [1, 3]}
+            ],
+            "metrics": [{"name": "buys", "events": [{"event": "conversion"}]}],
+        }
+    )
+    units = ["ü\u2028\"'", "=1+1", *(f"user {number}" for number in range(99_998))]
+    output = io.StringIO()
+    write_assignments(
+        "button",
+        experiment,
+        units=[f"{unit}\n" for unit in (*units, "")],
+        output=output,
+        moment=datetime(2026, 3, day, tzinfo=UTC),
+    )
+    rows = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert [row["unit"] for row in rows] == units
+    for row in rows[:: 997 if day > 1 else 1]:
+        place = fnv(str(fnv(f"button{row['unit']}"))) % 10_000 / 10_000
+        expected = "control" if place < weights[0] / sum(weights) else "big"
+        assert row["variant"] == expected
