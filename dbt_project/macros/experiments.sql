@@ -58,7 +58,8 @@
 {%- endmacro %}
 
 {# All that any comparison of arms needs, each a sum, so that days add up: of units of one arm
-   alone. A covariate other than 0 is history, so that its product with history is itself. #}
+   alone. A covariate other than 0 is history, and so is a denominator before exposure, so that
+   their products with history are themselves. #}
 {% macro arm_statistics() -%}
     {%- set counts = {'unit_count': 'true', 'conversion_count': 'value <> 0',
         'history_unit_count': 'has_history'} -%}
@@ -70,6 +71,13 @@
         'covariate_sum': 'covariate', 'covariate_square_sum': 'covariate * covariate',
         'covariate_product_sum': 'value * covariate',
         'history_product_sum': 'case when has_history then value else 0 end',
+        'denominator_covariate_sum': 'denominator * covariate',
+        'history_denominator_sum': 'case when has_history then denominator else 0 end',
+        'earlier_denominator_sum': 'earlier_denominator',
+        'earlier_denominator_square_sum': 'earlier_denominator * earlier_denominator',
+        'earlier_denominator_value_sum': 'earlier_denominator * value',
+        'earlier_denominator_product_sum': 'earlier_denominator * denominator',
+        'earlier_denominator_covariate_sum': 'earlier_denominator * covariate',
     } -%}
     {%- set columns = ["count(*) filter (where is_multi_arm) as multi_arm_unit_count"] -%}
     {%- for name, condition in counts.items() -%}

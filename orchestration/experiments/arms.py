@@ -14,7 +14,9 @@ Number = int | Decimal
 class Sums(NamedTuple):
     """Sums over the units of one arm, exact, from which its moments follow.
 
-    Products are with the value. A unit with a covariate other than zero has history.
+    Products are with the value, and of the denominators with each other. What is
+    earlier is from before exposure. A unit with a covariate or an earlier denominator
+    other than zero has history.
     """
 
     value: Number = 0
@@ -27,6 +29,13 @@ class Sums(NamedTuple):
     covariate_product: Number = 0
     history_units: int = 0
     history_product: Number = 0
+    denominator_covariate: Number = 0
+    history_denominator: Number = 0
+    earlier_denominator: Number = 0
+    earlier_denominator_square: Number = 0
+    earlier_denominator_value: Number = 0
+    earlier_denominator_product: Number = 0
+    earlier_denominator_covariate: Number = 0
 
 
 class AroundQuantile(NamedTuple):

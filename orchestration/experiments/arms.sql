@@ -56,7 +56,14 @@ summed as (
         sum(covariate_square_sum) filter (where is_mature) as covariate_square_sum,
         sum(covariate_product_sum) filter (where is_mature) as covariate_product_sum,
         sum(history_unit_count) filter (where is_mature) as history_unit_count,
-        sum(history_product_sum) filter (where is_mature) as history_product_sum
+        sum(history_product_sum) filter (where is_mature) as history_product_sum,
+        sum(denominator_covariate_sum) filter (where is_mature) as denominator_covariate_sum,
+        sum(history_denominator_sum) filter (where is_mature) as history_denominator_sum,
+        sum(earlier_denominator_sum) filter (where is_mature) as earlier_denominator_sum,
+        sum(earlier_denominator_square_sum) filter (where is_mature) as earlier_denominator_square_sum,
+        sum(earlier_denominator_value_sum) filter (where is_mature) as earlier_denominator_value_sum,
+        sum(earlier_denominator_product_sum) filter (where is_mature) as earlier_denominator_product_sum,
+        sum(earlier_denominator_covariate_sum) filter (where is_mature) as earlier_denominator_covariate_sum
     from counted
     group by experiment_id, dimension, dimension_value, metric_name, variant
 
@@ -117,7 +124,14 @@ select
     coalesce(summed.covariate_square_sum, 0),
     coalesce(summed.covariate_product_sum, 0),
     coalesce(summed.history_unit_count, 0),
-    coalesce(summed.history_product_sum, 0)
+    coalesce(summed.history_product_sum, 0),
+    coalesce(summed.denominator_covariate_sum, 0),
+    coalesce(summed.history_denominator_sum, 0),
+    coalesce(summed.earlier_denominator_sum, 0),
+    coalesce(summed.earlier_denominator_square_sum, 0),
+    coalesce(summed.earlier_denominator_value_sum, 0),
+    coalesce(summed.earlier_denominator_product_sum, 0),
+    coalesce(summed.earlier_denominator_covariate_sum, 0)
 from shown
 inner join phases on shown.experiment_id = phases.experiment_id
 inner join registry.experiments as experiments

@@ -117,6 +117,52 @@ def adjust_means(*, control: CovariedSample, treatment: CovariedSample) -> Adjus
     return Adjusted(arms[0], arms[1], coefficients, reduction)
 
 
+def linearize_ratios(
+    *, control: CovariedSample, treatment: CovariedSample
+) -> tuple[CovariedSample, CovariedSample]:
+    """Make of two ratios means of units, each with what to adjust them for.
+
+    A ratio of sums varies as the mean of its numerators less the ratio times their
+    denominators, over the mean denominator: the delta method [1]_. What units did
+    before exposure is taken the same way, about one ratio of both arms.
+
+    Parameters
+    ----------
+    control, treatment : CovariedSample
+        Numerator, denominator, both before exposure, and having history: k = 4.
+
+    Returns
+    -------
+    pair of CovariedSample
+        The ratios as means, with k = 2 regressors; NaN where a denominator is zero.
+
+    References
+    ----------
+    .. [1] Deng, A., Knoblich, U., Lu, J. (2018). Applying the delta method in metric
+       analytics. Proceedings of KDD 2018, section 3 and appendix B.
+    """
+    totals = sum(arm.units[:, None] * arm.means for arm in (control, treatment))
+    before = np.asarray(totals)[:, 2:4]
+    has_before = before[:, 1] != 0
+    earlier = np.where(
+        has_before, before[:, 0] / np.where(has_before, before[:, 1], 1), 0
+    )
+    return _linearized(control, earlier), _linearized(treatment, earlier)
+
+
+def _linearized(arm: CovariedSample, earlier: FloatArray) -> CovariedSample:
+    divisor = np.where(arm.means[:, 1] == 0, np.nan, arm.means[:, 1])
+    ratio = arm.means[:, 0] / divisor
+    weights = np.zeros((len(arm.units), 3, 5))
+    weights[:, 0, 0], weights[:, 0, 1] = 1 / divisor, -ratio / divisor
+    weights[:, 1, 2], weights[:, 1, 3] = 1, -earlier
+    weights[:, 2, 4] = 1
+    means = np.einsum("nij,nj->ni", weights, arm.means)
+    means[:, 0] = ratio
+    covariances = np.einsum("nij,njk,nlk->nil", weights, arm.covariances, weights)
+    return CovariedSample(arm.units, means, covariances)
+
+
 def _together(
     control: CovariedSample, treatment: CovariedSample
 ) -> tuple[FloatArray, FloatArray]:

@@ -7,12 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestration.experiments.arms import Comparison
-from orchestration.experiments.covariates import adjust_means
+from orchestration.experiments.covariates import (
+    Adjusted,
+    adjust_means,
+    linearize_ratios,
+)
 from orchestration.experiments.lift import Lift, relative_lift
-from orchestration.experiments.means import MeanComparison, compare_means
+from orchestration.experiments.means import (
+    MeanComparison,
+    compare_estimates,
+    compare_means,
+)
 from orchestration.experiments.moments import (
     covariate_sample_of,
+    covaried_pair_of,
     covaried_sample_of,
+    earlier_paired_sample_of,
     paired_sample_of,
     quantile_sample_of,
     sample_of,
@@ -112,8 +122,8 @@ def estimate(comparisons: Sequence[Comparison]) -> Estimates:
     for place, each in enumerate(comparisons):
         if each.control.unit_count and each.treatment.unit_count:
             places.setdefault(each.metric.type, []).append(place)
-            if each.control.sums and each.metric.type in {"proportion", "mean"}:
-                places.setdefault("adjusted", []).append(place)
+            if each.control.sums and each.metric.type in _ADJUSTED:
+                places.setdefault(_ADJUSTED[each.metric.type], []).append(place)
     for name, chosen in places.items():
         found = _ESTIMATED[name]([comparisons[place] for place in chosen])
         for column, values in found.items():
@@ -170,7 +180,7 @@ def _quantiles(comparisons: Sequence[Comparison]) -> dict[str, FloatArray]:
     return _compared(found, (control.value, treatment.value), level)
 
 
-def _adjusted(comparisons: Sequence[Comparison]) -> dict[str, FloatArray]:
+def _adjusted_means(comparisons: Sequence[Comparison]) -> dict[str, FloatArray]:
     level = _Level.of(comparisons)
     control, treatment = _both(covaried_sample_of, comparisons)
     adjusted = adjust_means(control=control, treatment=treatment)
@@ -179,6 +189,28 @@ def _adjusted(comparisons: Sequence[Comparison]) -> dict[str, FloatArray]:
     )
     before_control, before = _both(covariate_sample_of, comparisons)
     biased = compare_means(control=before_control, treatment=before, alpha=level.alpha)
+    return _told_adjusted(found, adjusted, biased, level)
+
+
+def _adjusted_ratios(comparisons: Sequence[Comparison]) -> dict[str, FloatArray]:
+    level = _Level.of(comparisons)
+    control, treatment = _both(covaried_pair_of, comparisons)
+    linear = linearize_ratios(control=control, treatment=treatment)
+    adjusted = adjust_means(control=linear[0], treatment=linear[1])
+    arms = (adjusted.control, adjusted.treatment)
+    found = compare_estimates(
+        estimates=(arms[0].mean, arms[1].mean),
+        variances=(arms[0].variance / arms[0].units, arms[1].variance / arms[1].units),
+        alpha=level.alpha,
+    )
+    before_control, before = _both(earlier_paired_sample_of, comparisons)
+    biased = compare_ratios(control=before_control, treatment=before, alpha=level.alpha)
+    return _told_adjusted(found, adjusted, biased, level)
+
+
+def _told_adjusted(
+    found: MeanComparison, adjusted: Adjusted, biased: MeanComparison, level: _Level
+) -> dict[str, FloatArray]:
     names = ("difference", "low", "high", "p_value")
     bounds = ("low", "high", "p_value")
     sequence = _sequence(found, level)
@@ -191,12 +223,18 @@ def _adjusted(comparisons: Sequence[Comparison]) -> dict[str, FloatArray]:
     }
 
 
+_ADJUSTED = {
+    "proportion": "adjusted mean",
+    "mean": "adjusted mean",
+    "ratio": "adjusted ratio",
+}
 _ESTIMATED = {
     "proportion": _proportions,
     "mean": _means,
     "ratio": _ratios,
     "quantile": _quantiles,
-    "adjusted": _adjusted,
+    "adjusted mean": _adjusted_means,
+    "adjusted ratio": _adjusted_ratios,
 }
 
 

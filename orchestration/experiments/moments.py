@@ -57,29 +57,58 @@ def paired_sample_of(arms: Sequence[Arm]) -> PairedSample:
     return PairedSample(units, mean, other_mean, variance, other_variance, covariance)
 
 
+def earlier_paired_sample_of(arms: Sequence[Arm]) -> PairedSample:
+    """Return numerators and denominators of the arms' units before exposure."""
+    return paired_sample_of(
+        [
+            arm._replace(
+                sums=Sums(
+                    value=each.covariate,
+                    value_square=each.covariate_square,
+                    denominator=each.earlier_denominator,
+                    denominator_square=each.earlier_denominator_square,
+                    denominator_product=each.earlier_denominator_covariate,
+                )
+            )
+            for arm, each in _with_sums(arms)
+        ]
+    )
+
+
 def covaried_sample_of(arms: Sequence[Arm]) -> CovariedSample:
     """Return values with their two regressors: before exposure, and having history."""
-    means, covariances = [], []
+    rows = []
     for arm, each in _with_sums(arms):
-        units, rows = arm.unit_count, []
         sums = (each.value, each.covariate, each.history_units)
         # A unit with a covariate has history, so their product is the covariate.
-        for first, second, product in (
-            (0, 0, each.value_square),
-            (0, 1, each.covariate_product),
-            (0, 2, each.history_product),
-            (1, 1, each.covariate_square),
-            (1, 2, each.covariate),
-            (2, 2, each.history_units),
-        ):
-            rows.append(_moments(units, sums[first], sums[second], product))
-        means.append((rows[0][1], rows[1][2], rows[2][2]))
-        covariances.append([rows[at][3] for at in (0, 1, 2, 1, 3, 4, 2, 4, 5)])
-    return CovariedSample(
-        np.array([float(arm.unit_count) for arm in arms]),
-        np.array(means, dtype=float).reshape(-1, 3),
-        np.array(covariances, dtype=float).reshape(-1, 3, 3),
-    )
+        products = (
+            *(each.value_square, each.covariate_product, each.history_product),
+            *(each.covariate_square, each.covariate, each.history_units),
+        )
+        rows.append((arm.unit_count, sums, products))
+    return _covaried(rows)
+
+
+def covaried_pair_of(arms: Sequence[Arm]) -> CovariedSample:
+    """Return value, denominator, the same before exposure, and having history."""
+    rows = []
+    for arm, each in _with_sums(arms):
+        earlier = each.earlier_denominator
+        sums = (
+            *(each.value, each.denominator, each.covariate, earlier),
+            each.history_units,
+        )
+        products = (
+            *(each.value_square, each.denominator_product, each.covariate_product),
+            *(each.earlier_denominator_value, each.history_product),
+            *(each.denominator_square, each.denominator_covariate),
+            *(each.earlier_denominator_product, each.history_denominator),
+            *(each.covariate_square, each.earlier_denominator_covariate),
+            *(each.covariate, each.earlier_denominator_square, earlier),
+            each.history_units,
+        )
+        rows.append((arm.unit_count, sums, products))
+    return _covaried(rows)
 
 
 def quantile_sample_of(arms: Sequence[Arm]) -> QuantileSample:
@@ -114,6 +143,24 @@ def _with_sums(arms: Sequence[Arm]) -> list[tuple[Arm, Sums]]:
         )
         for arm in arms
     ]
+
+
+def _covaried(
+    rows: Sequence[tuple[int, tuple[Number, ...], tuple[Number, ...]]],
+) -> CovariedSample:
+    """Make a sample of units, sums, and the upper triangle of their products."""
+    width = len(rows[0][1])
+    upper = np.triu_indices(width)
+    means = np.empty((len(rows), width))
+    covariances = np.empty((len(rows), width, width))
+    for place, (units, sums, products) in enumerate(rows):
+        means[place] = [float(each) / units if units else np.nan for each in sums]
+        for first, second, product in zip(*upper, products, strict=True):
+            spread = _moments(units, sums[first], sums[second], product)[3]
+            covariances[place, first, second] = spread
+            covariances[place, second, first] = spread
+    units = np.array([float(each) for each, *_ in rows])
+    return CovariedSample(units, means, covariances)
 
 
 def _moments(

@@ -150,8 +150,8 @@ class ExperimentMetric(Definition):
             raise PydanticCustomError("type", "a proportion has no value and no cap")
         if type_ == "quantile" and (not self.value or self.cap or self.reversed_by):
             raise PydanticCustomError("type", "a quantile is of a value, as it stands")
-        if type_ in {"ratio", "quantile"} and self.covariate:
-            raise PydanticCustomError("covariate", "goes with a proportion or a mean")
+        if type_ == "quantile" and self.covariate:
+            raise PydanticCustomError("covariate", "does not go with a quantile")
         money = self.value is not None and self.value.column == "value_minor"
         if (self.currency is not None) != money:
             raise PydanticCustomError("currency", "goes with column: value_minor")

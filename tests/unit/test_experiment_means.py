@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from orchestration.experiments.covariates import CovariedSample, adjust_means
+from orchestration.experiments.covariates import (
+    CovariedSample,
+    adjust_means,
+    linearize_ratios,
+)
 from orchestration.experiments.means import Sample, compare_means
 from orchestration.experiments.quantiles import (
     QuantileSample,
@@ -144,6 +148,70 @@ def test_adjusted_means_equal_residuals_of_least_squares():
     after = sum(np.var(each, ddof=1) / len(each) for each in residual)
     assert adjusted.variance_reduction[0] == pytest.approx(1 - after / before)
     assert adjusted.variance_reduction[0] > 0.5
+
+
+def ratio_units(random, units, effect):
+    """Draw purchases and spending that are much as they were before exposure."""
+    taste = random.gamma(4, 0.25, units)
+    has_history = random.random(units) < 0.8
+    before = np.where(has_history, random.poisson(4, units) + 1, 0)
+    after = random.poisson(4, units) + 1
+    spent, earlier = (
+        count * taste * (10 + lift) + random.normal(0, 1, units) * np.sqrt(count)
+        for count, lift in ((after, effect), (before, 0))
+    )
+    return spent, after.astype(float), earlier, before.astype(float), has_history * 1.0
+
+
+def test_adjusted_ratios_equal_residuals_of_linearized_units():
+    random = np.random.default_rng(SEED)
+    arms = [ratio_units(random, 500, 0), ratio_units(random, 650, 1)]
+    linear = linearize_ratios(control=covaried(*arms[0]), treatment=covaried(*arms[1]))
+    adjusted = adjust_means(control=linear[0], treatment=linear[1])
+    base = sum(each[2].sum() for each in arms) / sum(each[3].sum() for each in arms)
+    made = []
+    for spent, count, earlier, before, has_history in arms:
+        ratio = spent.sum() / count.sum()
+        outcome = ratio + (spent - ratio * count) / count.mean()
+        made.append((outcome, earlier - base * before, has_history))
+    outcome, *regressors = (np.concatenate(each) for each in zip(*made, strict=True))
+    matrix = np.column_stack([np.ones(len(outcome)), *regressors])
+    solution = np.linalg.lstsq(matrix, outcome, rcond=None)[0]
+    shift = (matrix[:, 1:] - matrix[:, 1:].mean(axis=0)) @ solution[1:]
+    residual = np.split(outcome - shift, [500])
+    for found, expected in zip(
+        (adjusted.control, adjusted.treatment), residual, strict=True
+    ):
+        assert found.mean[0] == pytest.approx(expected.mean(), rel=1e-9)
+        assert found.variance[0] == pytest.approx(expected.var(ddof=1), rel=1e-9)
+    assert adjusted.variance_reduction[0] > 0.3
+
+
+def test_errors_of_adjusted_ratios_are_how_far_they_scatter():
+    random = np.random.default_rng(SEED)
+    differences, variances = [], []
+    for _ in range(400):
+        linear = linearize_ratios(
+            control=covaried(*ratio_units(random, 300, 0)),
+            treatment=covaried(*ratio_units(random, 300, 1)),
+        )
+        adjusted = adjust_means(control=linear[0], treatment=linear[1])
+        arms = (adjusted.control, adjusted.treatment)
+        differences.append(arms[1].mean[0] - arms[0].mean[0])
+        variances.append(sum(arm.variance[0] / arm.units[0] for arm in arms))
+    low, high = chi2.interval(0.999, 399)
+    scatter = np.var(differences, ddof=1) / np.mean(variances)
+    assert low / 399 < scatter < high / 399
+    # Spending has its taste in both arms: ten a purchase, and eleven.
+    error = np.sqrt(np.mean(variances) / 400)
+    assert abs(np.mean(differences) - 1) < norm.isf(0.0005) * error
+
+
+def test_a_ratio_without_denominators_has_no_adjusted_one():
+    arm = covaried(*(np.array([1.0, 2.0]), *[np.zeros(2)] * 4))
+    linear = linearize_ratios(control=arm, treatment=arm)
+    adjusted = adjust_means(control=linear[0], treatment=linear[1])
+    assert np.isnan(adjusted.control.mean[0])
 
 
 @pytest.mark.parametrize("second", ["nothing", "the same", "ten times as much"])

@@ -9,7 +9,9 @@ import pytest
 from orchestration.experiments.arms import Arm, Counted, Measured, Split, Sums, Terms
 from orchestration.experiments.moments import (
     covariate_sample_of,
+    covaried_pair_of,
     covaried_sample_of,
+    earlier_paired_sample_of,
     paired_sample_of,
     sample_of,
 )
@@ -279,15 +281,25 @@ def test_sums_of_an_arm_have_the_moments_of_its_units():
     before = np.where(has_history, random.integers(0, 9, 300), 0)
     value = before + random.integers(0, 30, 300)
     divisor = random.integers(0, 4, 300)
+    earlier = np.where(has_history, random.integers(0, 5, 300), 0)
     columns = (
         *(value, value**2, divisor, divisor**2, value * divisor),
         *(before, before**2, value * before, has_history, value * has_history),
+        *(divisor * before, divisor * has_history),
+        *(earlier, earlier**2, earlier * value, earlier * divisor, earlier * before),
     )
     arm = Arm("a", 300, 1, 0, sums=Sums(*(int(each.sum()) for each in columns)))
     covaried = covaried_sample_of([arm])
     units = np.array([value, before, has_history], dtype=float)
     assert covaried.means[0] == pytest.approx(units.mean(axis=1))
     assert covaried.covariances[0] == pytest.approx(np.cov(units))
+    pair = covaried_pair_of([arm])
+    units = np.array([value, divisor, before, earlier, has_history], dtype=float)
+    assert pair.means[0] == pytest.approx(units.mean(axis=1))
+    assert pair.covariances[0] == pytest.approx(np.cov(units))
+    earlier_pair = earlier_paired_sample_of([arm])
+    assert earlier_pair.ratio[0] == pytest.approx(before.sum() / earlier.sum())
+    assert earlier_pair.covariance[0] == pytest.approx(np.cov(before, earlier)[0, 1])
     paired, both = paired_sample_of([arm]), np.cov(value, divisor)
     assert paired.other_mean[0] == pytest.approx(divisor.mean())
     assert paired.covariance[0] == pytest.approx(both[0, 1])

@@ -60,6 +60,7 @@ metrics:
     type: ratio
     events: [{event: page_view}]
     divided_by: [{event: conversion}]
+    covariate: before_exposure
   - name: slow_page
     role: secondary
     type: quantile
@@ -133,14 +134,18 @@ def taken_back(events: Sequence[Event]) -> int:
     return sum(abs(each.value_minor or 0) for each in events if each.currency == "EUR")
 
 
-def values(unit: Unit) -> dict[str, tuple[int, int, int, bool]]:
-    """Return value, denominator, covariate and history of every metric of a unit."""
+def values(unit: Unit) -> dict[str, tuple[int, int, int, bool, int]]:
+    """Return what every metric of a unit is.
+
+    Value, denominator, covariate, history, and denominator before exposure.
+    """
     none, day = timedelta(), timedelta(days=1)
     spent = euros(named(unit, "conversion", none, 2 * day)) - taken_back(
         named(unit, "custom.refund", none, 3 * day)
     )
     bought, viewed = earlier(unit, "conversion"), earlier(unit, "page_view")
-    spent_before = euros(bought) - taken_back(earlier(unit, "custom.refund"))
+    refunded = earlier(unit, "custom.refund")
+    spent_before = euros(bought) - taken_back(refunded)
     views = named(unit, "page_view", none, None)
     return {
         "buys": (
@@ -148,31 +153,42 @@ def values(unit: Unit) -> dict[str, tuple[int, int, int, bool]]:
             0,
             int(bool(bought)),
             bool(bought),
+            0,
         ),
         "returns": (
             int(bool(named(unit, "page_view", day, 3 * day))),
             0,
             int(bool(viewed)),
             bool(viewed),
+            0,
         ),
-        "revenue": (min(spent, 500), 0, min(spent_before, 500), bool(bought)),
+        "revenue": (
+            min(spent, 500),
+            0,
+            min(spent_before, 500),
+            bool(bought or refunded),
+            0,
+        ),
         "spending": (
             euros(named(unit, "conversion", none, 2 * day)),
             0,
             euros(bought),
             bool(bought),
+            0,
         ),
         "views_per_purchase": (
             len(views),
             len(named(unit, "conversion", none, None)),
             len(viewed),
-            bool(viewed),
+            bool(viewed or bought),
+            len(bought),
         ),
         "slow_page": (
             sum(each.duration_ms or 0 for each in views),
             0,
             sum(each.duration_ms or 0 for each in viewed),
             bool(viewed),
+            0,
         ),
     }
 
@@ -194,7 +210,8 @@ def statistics(events: Sequence[Event]) -> dict[tuple, list[int]]:
     units = met_units(events)
     caps = {phase: frozen_cap(units, phase) for phase, *_ in PHASES}
     for (phase, _), unit in units.items():
-        for metric, (worth, divisor, earned, has_history) in values(unit).items():
+        for metric, found_of_unit in values(unit).items():
+            worth, divisor, earned, has_history, divided = found_of_unit
             cap = caps[phase] if metric == "spending" else UNCAPPED
             value, before = min(worth, cap), min(earned, cap)
             for split in (("all", "all"), ("browser_family", unit.browser)):
@@ -203,6 +220,9 @@ def statistics(events: Sequence[Event]) -> dict[tuple, list[int]]:
                     *(1, int(value != 0), int(has_history), value, value**2),
                     *(divisor, divisor**2, value * divisor),
                     *(before, before**2, value * before, value * has_history),
+                    *(divisor * before, divisor * has_history),
+                    *(divided, divided**2, divided * value, divided * divisor),
+                    divided * before,
                 )
                 sums = found.setdefault(key, [0] * len(row))
                 found[key] = [one + two for one, two in zip(sums, row, strict=True)]

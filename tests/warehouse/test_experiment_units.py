@@ -37,6 +37,10 @@ SUMS = (
     *("value_sum", "value_square_sum", "denominator_sum", "denominator_square_sum"),
     *("denominator_product_sum", "covariate_sum", "covariate_square_sum"),
     *("covariate_product_sum", "history_product_sum"),
+    *("denominator_covariate_sum", "history_denominator_sum"),
+    *("earlier_denominator_sum", "earlier_denominator_square_sum"),
+    *("earlier_denominator_value_sum", "earlier_denominator_product_sum"),
+    "earlier_denominator_covariate_sum",
 )
 TABLES = ("marts.experiment_units", "marts.experiment_statistics")
 
@@ -155,6 +159,7 @@ def check_results(connection, events):
         ]
         median = np.quantile(slow, 0.5, method="inverted_cdf")
         assert getattr(results["slow_page"], side) == median
+    assert 0 < (results["views_per_purchase"].bias_p_value or 0) < 1
     revenue = results["revenue"]
     assert 0 < (results["buys"].chance_better or 0) < 1
     assert revenue.is_adjusted

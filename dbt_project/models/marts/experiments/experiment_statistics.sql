@@ -37,6 +37,7 @@ counted as (
         exposures.*,
         metrics.metric_name,
         coalesce(units.denominator, 0) as denominator,
+        coalesce(units.earlier_denominator, 0) as earlier_denominator,
         coalesce(units.has_history, false) as has_history,
         least(coalesce(units.value, 0), coalesce(metrics.cap_value, caps.cap)) as value,
         least(

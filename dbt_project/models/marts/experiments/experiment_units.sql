@@ -62,9 +62,10 @@ select
     {{ unit_value('not is_before') }} as value,
     count(*) filter (where not is_before and what = 'divides')::numeric as denominator,
     {{ unit_value('is_before') }} as covariate,
-    coalesce(bool_or(is_before and what = 'counts'), false) as has_history,
+    bool_or(is_before) as has_history,
     array_agg(amount order by amount) filter (
         where not is_before and metric_type = 'quantile' and amount is not null
-    ) as amounts
+    ) as amounts,
+    count(*) filter (where is_before and what = 'divides')::numeric as earlier_denominator
 from met
 group by experiment_id, phase, metric_name, person_id, metric_type, exposed_on
