@@ -13,6 +13,7 @@ from orchestration.simulation.setting import Setting
 from orchestration.simulation.world import (
     CODE,
     DAY,
+    EVENT_NAMES,
     IS_INTERACTIVE,
     MINUTE,
     PURCHASE,
@@ -32,6 +33,17 @@ HITS = (
     "occasion_view",
     "purchase",
 )
+# What a journey is told in: these events by name, views by their page.
+TOLD = (
+    "search_performed",
+    "form_submitted",
+    "chat_started",
+    "booking_attempt",
+    "booking_completed",
+    "conversion",
+)
+# Numbers of nodes: events by their code, the two ends, then pages by their number.
+NODES = (*EVENT_NAMES, "start", "end")
 SCHEMA = {
     "session": pl.Int64,
     "device": pl.Int64,
@@ -204,6 +216,39 @@ def page_days_of(facts: pl.DataFrame) -> pl.DataFrame:
         .filter(is_counted())
         .group_by((pl.col("seen_at") // DAY).alias("day"), "page")
         .agg(pl.len().cast(pl.Int64).alias("view_count"))
+        .collect()
+    )
+
+
+def transitions_of(facts: pl.DataFrame) -> pl.DataFrame:
+    """Return how often sessions went from one node to the next, by day of start."""
+    counted = facts.lazy().filter(is_counted() & pl.col("is_interactive"))
+    is_view = pl.col("name") == CODE["page_view"]
+    node = pl.when(is_view).then(pl.col("page") + len(NODES)).otherwise("name")
+    is_told = is_view | pl.col("name").is_in([CODE[name] for name in TOLD])
+    nodes = counted.filter(is_told & ~pl.col("is_double")).select("session", node=node)
+    # A node again, right after itself, is one.
+    is_next = pl.col("node").ne_missing(pl.col("node").shift().over("session"))
+    walked = nodes.filter(is_next).group_by("session", maintain_order=True).agg("node")
+    start, end = pl.lit(NODES.index("start")), pl.lit(NODES.index("end"))
+    path = pl.col("node").fill_null([])
+    return (
+        counted.group_by("session")
+        .agg(
+            (pl.col("seen_at").min() // DAY).alias("day"),
+            pl.col("is_recoverable").first(),
+        )
+        .join(walked, on="session", how="left")
+        .with_columns(
+            pl.concat_list(start, path).alias("source_node"),
+            pl.concat_list(path, end).alias("target_node"),
+        )
+        .explode("source_node", "target_node")
+        .group_by("day", "is_recoverable", "source_node", "target_node")
+        .agg(
+            pl.len().cast(pl.Int64).alias("occurrence_count"),
+            pl.col("session").n_unique().cast(pl.Int64).alias("session_count"),
+        )
         .collect()
     )
 

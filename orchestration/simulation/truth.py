@@ -14,6 +14,7 @@ import polars as pl
 
 from orchestration.simulation.facts import (
     HITS,
+    NODES,
     SOURCES,
     device_firsts_of,
     funnel_hits_of,
@@ -21,6 +22,7 @@ from orchestration.simulation.facts import (
     page_days_of,
     person_days_of,
     sessions_of,
+    transitions_of,
 )
 from orchestration.simulation.setting import Setting
 from orchestration.simulation.world import DAY
@@ -78,6 +80,7 @@ class Truth:
         self.add("sessions", sessions_of(facts))
         self.add("person_days", person_days_of(facts))
         self.add("page_days", page_days_of(facts))
+        self.add("transitions", transitions_of(facts))
         self.add("funnel_hits", funnel_hits_of(facts))
         count = len(self.setting.people.kind)
         self.add("device_firsts", device_firsts_of(facts, person_count=count))
@@ -120,6 +123,7 @@ class Truth:
             "sessions",
             "person_days",
             "page_days",
+            "transitions",
             "funnel_hits",
             "device_firsts",
         )
@@ -131,6 +135,7 @@ class Truth:
         tables["person_days"] = person_days
         tables["funnel_hits"] = self._funnel_hits()
         tables["top_pages_daily"] = self._page_days()
+        tables["transitions_daily"] = self._transitions()
         tables["metrics_daily"] = metrics_daily(sessions, person_days)
         return tables
 
@@ -199,6 +204,16 @@ class Truth:
             self._names(self.path_texts, raw["page"]).alias("page_path"),
             "view_count",
         ).sort("day", "view_count", "page_path", descending=[False, True, False])
+
+    def _transitions(self) -> pl.DataFrame:
+        grain = ["day", "is_recoverable", "source_node", "target_node"]
+        raw = self.frame("transitions").group_by(grain).agg(pl.col("^.*_count$").sum())
+        nodes = [pl.Series(NODES), *self.path_texts]
+        return raw.with_columns(
+            _day(pl.col("day")),
+            self._names(nodes, raw["source_node"]).alias("source_node"),
+            self._names(nodes, raw["target_node"]).alias("target_node"),
+        ).sort(grain)
 
 
 def metrics_daily(sessions: pl.DataFrame, person_days: pl.DataFrame) -> pl.DataFrame:

@@ -48,6 +48,7 @@ CHECKS = [
     truth_of_behaviour.check_active_windows,
     truth_of_behaviour.check_lifecycle,
     truth_of_behaviour.check_retention,
+    truth_of_behaviour.check_transitions,
 ]
 
 

@@ -1,9 +1,11 @@
 """Active persons, lifecycle and retention of a world, counted from its truth."""
 
+from collections import Counter
 from datetime import UTC, datetime, time
+from itertools import pairwise
 
 from tests.end_to_end.comparing import assert_equal
-from tests.end_to_end.truth_of_people import active_persons
+from tests.end_to_end.truth_of_people import active_persons, unrecoverable_devices
 from tests.warehouse.reference_behaviour import Act, Grid, lifecycle, retention, windows
 
 
@@ -81,4 +83,42 @@ def check_retention(story):
                 grid, acts_of_truth(story)
             ).items()
         },
+    )
+
+
+def check_transitions(story):
+    """How often sessions went from one node to the next, and how many sessions did."""
+    lost = unrecoverable_devices(story)
+    occurrences, sessions = Counter(), Counter()
+    for day, nodes in story.house.rows(
+        "select started_on, nodes from marts.session_paths where device_id = any(%s)",
+        (list(lost),),
+    ):
+        moves = [(day, *move) for move in pairwise(["start", *nodes, "end"])]
+        occurrences.update(moves)
+        sessions.update(set(moves))
+    found = {
+        (day, *move): (
+            occurred - occurrences[day, *move],
+            by_sessions - sessions[day, *move],
+        )
+        for day, *move, occurred, by_sessions in story.house.rows(
+            """
+            select day, source_node, target_node, occurrence_count, session_count
+            from marts.session_transitions_daily
+            """
+        )
+    }
+    expected = {
+        tuple(key): (occurred, by_sessions)
+        for *key, occurred, by_sessions in story.truth("transitions_daily")
+        .filter("is_recoverable")
+        .drop("is_recoverable")
+        .iter_rows()
+    }
+    assert len(expected) > 500
+    assert_equal(
+        {move: counts for move, counts in found.items() if any(counts)},
+        expected,
+        left_out=len(lost),
     )
