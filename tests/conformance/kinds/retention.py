@@ -36,7 +36,7 @@ def answer(connection, question):
     start = question.clock.start(question.instant(first), period)
     starts = [
         question.clock.after(start, period, place)
-        for place in range(question["periods"])
+        for place in range(question.get("cohorts", question["periods"]))
     ]
     return {
         "first_period": first,

@@ -9,21 +9,29 @@ from tests.conformance.runner.questions import CASES, Question
 NO_WINDOW = {"n": 366, "unit": "day"}
 
 
-def read_funnel_tables(folder=CASES):
-    """Return one question for each case of `funnel/` that is a table of events."""
-    files = sorted((folder / "funnel").glob("*/case.json"))
-    return [_funnel(file, number) for number, file in enumerate(files)]
+def read_tables(folder=CASES):
+    """Return one question for each case of `funnel/` and `retention/`."""
+    questions = []
+    for kind, asked in (("funnel", _funnel), ("retention", _retention)):
+        for file in sorted((folder / kind).glob("*/case.json")):
+            body = {"id": file.parent.name, "kind": kind}
+            expected = json.loads(file.read_text(encoding="utf-8")).get("expected")
+            table = file.parent / "events.csv"
+            if expected and table.exists():
+                with table.open(encoding="utf-8", newline="") as rows:
+                    body |= asked(list(csv.DictReader(rows)), expected)
+            case = f"{kind}/{file.parent.name}"
+            questions.append(Question(f"c{len(questions):04d}", case, body))
+    return questions
 
 
-def _funnel(file, number):
-    steps = json.loads(file.read_text(encoding="utf-8"))["expected"]["steps"]
-    with (file.parent / "events.csv").open(encoding="utf-8", newline="") as table:
-        rows = list(csv.DictReader(table))
+def _funnel(rows, expected):
+    steps = expected.get("steps")
+    if not steps:
+        return {}
     # Days are all that is known: what happened on one day has no order.
-    instants = [f"{row['date']}T00:00:00+00:00" for row in rows]
-    body = {
-        "id": file.parent.name,
-        "kind": "funnel",
+    instants = [_instant(row["date"]) for row in rows]
+    return {
         "has_order_in_file": False,
         "events": [
             {"user": row["user"], "event": row["event"], "ts": instant}
@@ -41,4 +49,30 @@ def _funnel(file, number):
             "rates_from_previous": [step["of_previous"] for step in steps],
         },
     }
-    return Question(f"f{number:04d}", f"funnel/{file.parent.name}", body)
+
+
+def _retention(rows, expected):
+    """Ask who of the first day came again on each of the days that follow."""
+    days = [f"day{place}" for place in range(len(expected))]
+    if set(days) != set(expected):
+        return {}
+    return {
+        "events": [
+            {"user": row["user"], "event": "seen", "ts": _instant(row["date"])}
+            for row in rows
+        ],
+        "target": ["seen"],
+        "returning": ["seen"],
+        "first_time_only": True,
+        "period": "day",
+        "periods": len(days),
+        "cohorts": 1,
+        "expected": {
+            "first_period": _instant(min(row["date"] for row in rows)),
+            "counts": [[expected[day] for day in days]],
+        },
+    }
+
+
+def _instant(day):
+    return f"{day}T00:00:00+00:00"
