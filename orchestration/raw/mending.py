@@ -54,7 +54,9 @@ class Mender:
             reason = Reason(record.problem or Reason.NOT_AN_OBJECT)
             raise RejectedError(reason, "", "a record of its format")
         # What may not be used may not be kept either, however broken it is.
-        if record.value.get("consent") == []:
+        refuses = self._preparation.refuses
+        consent = record.value.get("consent")
+        if consent == [] or (self._preparation.mapper is None and refuses(consent)):
             return None
         known |= record.value
         sent = dict(record.value)
@@ -85,7 +87,7 @@ class Mender:
         mapped = mapper.apply(value) if mapper else value
         known.clear()
         known |= mapped
-        if mapped.get("consent") == []:
+        if self._preparation.refuses(mapped.get("consent")):
             return Envelope(event_name="-", consent=[]), False
         fields, has_violation = tidy(mapped)
         known |= fields

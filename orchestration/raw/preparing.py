@@ -85,6 +85,10 @@ class Preparation:
             return self._default_purposes
         return tuple(consent if len(consent) <= 1 else sorted(set(consent)))
 
+    def refuses(self, consent: object) -> bool:
+        """Tell whether an event of this consent may not be used for anything."""
+        return consent == [] or (consent is None and not self._default_purposes)
+
     def with_currency(self, properties: Value) -> Value:
         """Return the properties with the source's currency where they name none."""
         if self.source.default_currency is None or "currency" in properties:

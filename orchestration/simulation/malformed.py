@@ -2,50 +2,59 @@
 
 import numpy as np
 
+# What may not be used is not even set aside.
+BEGIN = b'{"consent":["analytics"],'
 # kind, line: what a broken sender, a cut connection or a curious person may send.
 KINDS: tuple[tuple[str, bytes], ...] = (
     ("cut_off", b'{"event_id":"x","event_name":"page_view","occurred_at":"2026-10'),
-    ("no_event_name", b'{"occurred_at":"2026-10-05T10:00:00.000Z","device_id":"m1"}'),
-    ("no_time", b'{"event_name":"page_view","device_id":"m1"}'),
+    (
+        "no_event_name",
+        BEGIN + b'"occurred_at":"2026-10-05T10:00:00.000Z","device_id":"m1"}',
+    ),
+    ("no_time", BEGIN + b'"event_name":"page_view","device_id":"m1"}'),
     (
         "no_subject",
-        b'{"event_name":"page_view","occurred_at":"2026-10-05T10:00:00.000Z"}',
+        BEGIN + b'"event_name":"page_view","occurred_at":"2026-10-05T10:00:00.000Z"}',
     ),
     (
         "no_such_time",
-        b'{"event_name":"page_view","occurred_at":"2026-02-31T10:00:00Z",'
+        BEGIN + b'"event_name":"page_view","occurred_at":"2026-02-31T10:00:00Z",'
         b'"device_id":"m1"}',
     ),
     (
         "long_ago",
-        b'{"event_name":"page_view","occurred_at":"1970-01-01T00:00:00Z",'
+        BEGIN + b'"event_name":"page_view","occurred_at":"1970-01-01T00:00:00Z",'
         b'"device_id":"m1"}',
     ),
     (
         "unknown_event",
-        b'{"event_name":"teleported","occurred_at":"2026-10-05T10:00:00.000Z",'
+        BEGIN + b'"event_name":"teleported","occurred_at":"2026-10-05T10:00:00.000Z",'
         b'"device_id":"m1"}',
     ),
-    ("name_is_number", b'{"event_name":7,"occurred_at":"2026-10-05T10:00:00.000Z"}'),
+    (
+        "name_is_number",
+        BEGIN + b'"event_name":7,"occurred_at":"2026-10-05T10:00:00.000Z"}',
+    ),
     (
         "properties_are_list",
-        b'{"event_name":"page_view","occurred_at":"2026-10-05T10:00:00.000Z",'
+        BEGIN + b'"event_name":"page_view","occurred_at":"2026-10-05T10:00:00.000Z",'
         b'"device_id":"m1","properties":[1,2]}',
     ),
     (
         "field_value_sent",
-        b'{"event_name":"form_field_changed","occurred_at":"2026-10-05T10:00:00.000Z",'
+        BEGIN
+        + b'"event_name":"form_field_changed","occurred_at":"2026-10-05T10:00:00.000Z",'
         b'"device_id":"m1","properties":{"form_id":"contact","field_name":"phone",'
         b'"value":"secret"}}',
     ),
     (
         "no_conversion_type",
-        b'{"event_name":"conversion","occurred_at":"2026-10-05T10:00:00.000Z",'
+        BEGIN + b'"event_name":"conversion","occurred_at":"2026-10-05T10:00:00.000Z",'
         b'"device_id":"m1","properties":{"value":5,"currency":"EUR"}}',
     ),
     (
         "not_a_number",
-        b'{"event_name":"scroll","occurred_at":"2026-10-05T10:00:00.000Z",'
+        BEGIN + b'"event_name":"scroll","occurred_at":"2026-10-05T10:00:00.000Z",'
         b'"device_id":"m1","properties":{"scroll_depth":NaN}}',
     ),
     ("a_number", b"42"),
@@ -55,7 +64,7 @@ KINDS: tuple[tuple[str, bytes], ...] = (
     ("bad_utf8", b'{"event_name":"page_view","page_title":"caf\xe9"}'),
     (
         "nul_character",
-        b'{"event_name":"page_view","occurred_at":"2026-10-05T10:00:00.000Z",'
+        BEGIN + b'"event_name":"page_view","occurred_at":"2026-10-05T10:00:00.000Z",'
         b'"device_id":"m\\u00001"}',
     ),
     ("deep", b'{"properties":' + b"[" * 2_000 + b"]" * 2_000 + b"}"),

@@ -5,7 +5,13 @@ import pytest
 from orchestration.raw.envelope import FIELDS
 from orchestration.raw.sources import load_source, load_sources
 from orchestration.registry.problems import RegistryError
-from tests.unit.normalizing import REGISTRY
+from tests.unit.normalizing import (
+    REGISTRY,
+    event,
+    made_source,
+    normalize,
+    shipped_source,
+)
 
 GOOD = """\
 name: shop
@@ -28,6 +34,28 @@ def test_the_shipped_sources_load_and_have_an_owner_and_a_folder_of_their_own():
     for name, source in sources.items():
         assert source.owner
         assert source.path.startswith(f"{name}/")
+
+
+def test_every_shipped_source_says_on_which_basis_it_is_stored():
+    sources = load_sources(REGISTRY / "sources")
+    assert all("consent" in source.model_fields_set for source in sources.values())
+    asks = {name for name, each in sources.items() if each.consent.basis == "consent"}
+    assert asks == {"web", "mobile", "server"}
+
+
+@pytest.mark.parametrize("name", ["web", "mobile", "server"])
+def test_an_event_of_our_trackers_that_names_no_purposes_is_counted_only(name):
+    batch = normalize(event(), source=shipped_source(name))
+    assert (batch.not_consented_count, batch.rows) == (1, [])
+
+
+def test_without_a_word_of_consent_nothing_is_kept_however_broken():
+    batch = normalize(
+        *(event(**said) for said in ({}, {"consent": None}, {"event_name": ...})),
+        *(event(**said) for said in ({"occurred_at": "\0"}, {"properties": [1]})),
+        source=made_source(consent={"basis": "consent"}),
+    )
+    assert (batch.not_consented_count, batch.rows, batch.set_aside) == (5, [], [])
 
 
 def test_what_a_source_does_not_say_has_its_default(tmp_path):
