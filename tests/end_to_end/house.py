@@ -27,11 +27,12 @@ from orchestration.simulation.marketplace import simulate
 from orchestration.simulation.world import Troubles, World
 from orchestration.transform.builds import Request
 from orchestration.transform.dbt_run import Project, load_manifest
-from orchestration.transform.equivalence import digest_models, unpublished_tables
+from orchestration.transform.equivalence import unpublished_tables
 from orchestration.transform.run import read_plan, run_build
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.digest import digest_table
 from tests.warehouse.histories import point_dbt_at
+from tests.warehouse.model_digests import digest_models
 
 ROOT = Path(__file__).parents[2]
 DBT_PROJECT = ROOT / "dbt_project"

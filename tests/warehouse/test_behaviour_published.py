@@ -14,7 +14,6 @@ from orchestration.quality.publishing import Terms, publish
 from orchestration.raw.retention import purge_day
 from orchestration.transform.builds import Request
 from orchestration.transform.dbt_run import Project, load_manifest
-from orchestration.transform.equivalence import digest_models
 from orchestration.transform.run import run_build
 from tests.warehouse.behaviour_world import (
     active,
@@ -25,6 +24,7 @@ from tests.warehouse.behaviour_world import (
 )
 from tests.warehouse.histories import PROJECT, Event, at, load, point_dbt_at
 from tests.warehouse.made_marts import complete_through
+from tests.warehouse.model_digests import digest_models
 from tests.warehouse.reference_behaviour import days_of, trend
 
 

@@ -8,10 +8,10 @@ import pytest
 from orchestration.privacy.erasure import ErasureError
 from orchestration.privacy.places import read_places
 from orchestration.privacy.receipts import broken_receipts
-from orchestration.transform.equivalence import digest_models
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.digest import digest_table
 from tests.warehouse.erasure_world import ErasureWorld
+from tests.warehouse.model_digests import digest_models
 
 # Devices, sources and dealings enough to be found everywhere: the simulated customer
 # with the most events in at least two sources.

@@ -8,11 +8,12 @@ from orchestration.quality.published_tables import published_tables
 from orchestration.quality.publishing import Terms, publish
 from orchestration.transform.builds import Request
 from orchestration.transform.dbt_run import load_manifest
-from orchestration.transform.equivalence import digest_models, unpublished_tables
+from orchestration.transform.equivalence import unpublished_tables
 from orchestration.transform.gaps import Gap, find_gaps
 from orchestration.transform.run import run_build
 from tests.warehouse.histories import Event, at, load, point_dbt_at
 from tests.warehouse.made_marts import complete_through, day
+from tests.warehouse.model_digests import digest_models
 from tests.warehouse.tiny_project import make_project
 
 REQUEST = Request(run_id="night")

@@ -17,9 +17,10 @@ from orchestration.quality.publishing import Terms, publish
 from orchestration.transform import builds
 from orchestration.transform.builds import Request
 from orchestration.transform.dbt_run import Project, load_manifest
-from orchestration.transform.equivalence import digest_models, unpublished_tables
+from orchestration.transform.equivalence import unpublished_tables
 from orchestration.transform.run import run_build
 from tests.warehouse.histories import PROJECT, Event, at, load, point_dbt_at, remove
+from tests.warehouse.model_digests import digest_models
 from tests.warehouse.reference_sessions import (
     GAP,
     find_sessions,
