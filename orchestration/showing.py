@@ -1,16 +1,37 @@
 """`daybook show`: looks behind the numbers, for a terminal. Changes nothing."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.opening import fail, open_warehouse
 
+if TYPE_CHECKING:
+    import psycopg
+
 show = typer.Typer(help="Looks behind the numbers.", no_args_is_help=True)
 
 Day = Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+
+
+@contextmanager
+def _published() -> Iterator["psycopg.Connection"]:
+    """Yield a connection to what readers see, or say that there is nothing yet."""
+    from orchestration.warehouse.connection import connect  # noqa: PLC0415
+
+    with (
+        open_warehouse() as (_, url),
+        connect(url, application_name="daybook show") as connection,
+    ):
+        if not connection.execute(
+            "select from published.status where publication_id is not null"
+        ).fetchone():
+            fail("nothing is published yet; `daybook run refresh` does it")
+        yield connection
 
 
 @show.command()
@@ -19,16 +40,22 @@ def number(
 ) -> None:
     """Say what a number means, what it is made of, and which loads it rests on."""
     from orchestration.quality.provenance import explain_number  # noqa: PLC0415
-    from orchestration.warehouse.connection import connect  # noqa: PLC0415
 
-    with (
-        open_warehouse() as (_, url),
-        connect(url, application_name="daybook show") as connection,
-    ):
+    with _published() as connection:
         lines = explain_number(connection, metric, day.date())
     if lines is None:
         fail(f"no metric is called {metric!r}; registry/metrics.yml has them")
     typer.echo("\n".join(lines))
+
+
+@show.command()
+def recent() -> None:
+    """Say what happened of late, in five ranges, and where sessions went."""
+    from orchestration.quality.recent import tell_recent  # noqa: PLC0415
+
+    with _published() as connection:
+        for line in tell_recent(connection):
+            typer.echo(line)
 
 
 @show.command()
@@ -62,8 +89,11 @@ def storage() -> None:
         open_warehouse() as (_, url),
         connect(url, application_name="daybook show") as connection,
     ):
-        for kind in read_storage(connection):
-            typer.echo(kind)
+        kinds = read_storage(connection)
+    for kind in kinds:
+        typer.echo(kind)
+    if not kinds:
+        typer.echo("no event is stored")
 
 
 @show.command()
@@ -75,12 +105,8 @@ def content(
 ) -> None:
     """Print content as it was at an instant, a JSON object a line, to be put back."""
     from orchestration.quality.content import content_as_of  # noqa: PLC0415
-    from orchestration.warehouse.connection import connect  # noqa: PLC0415
 
     instant = as_of.replace(tzinfo=UTC) if as_of else datetime.now(tz=UTC)
-    with (
-        open_warehouse() as (_, url),
-        connect(url, application_name="daybook show") as connection,
-    ):
+    with _published() as connection:
         for row in content_as_of(connection, instant, content_id=content_id):
             typer.echo(json.dumps(row, ensure_ascii=False))

@@ -52,6 +52,16 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Move:
+    """How often sessions of the day went from one node to another, and how many did."""
+
+    source: str
+    target: str
+    occurrence_count: int
+    session_count: int
+
+
+@dataclass(frozen=True)
 class Overview:
     """What the daily overview shows."""
 
@@ -62,6 +72,7 @@ class Overview:
     data_version: int
     metrics: list[Metric]
     top_pages: list[tuple[str, int]]
+    top_moves: list[Move]
 
 
 def render_html(overview: Overview) -> bytes:
@@ -99,6 +110,16 @@ def render_csv(overview: Overview) -> tuple[bytes, int]:
     rows += [
         [overview.day.isoformat(), "top_pages", page, str(views), "", "", ""]
         for page, views in overview.top_pages
+    ]
+    rows += [
+        [
+            overview.day.isoformat(),
+            "top_moves",
+            f"{move.source} > {move.target}",
+            str(move.occurrence_count),
+            *("", "", ""),
+        ]
+        for move in overview.top_moves
     ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from orchestration.raw.money import EXPONENTS
-from orchestration.reports.daily_overview import Metric, Overview
+from orchestration.reports.daily_overview import Metric, Move, Overview
 
 HISTORY_DAYS = 28
 
@@ -81,19 +81,24 @@ def read_overview(
         and metric_id in described
         and (described[metric_id][2] == "money") == (currency != "all")
     ]
-    state = connection.execute(
-        "select close_state from published.metrics_daily where day = %s limit 1",
-        (day,),
-    ).fetchone()
     return Overview(
         day=day,
         timezone=version.timezone,
-        close_state=state[0] if state else "no data",
+        close_state=_close_state(connection, day),
         data_complete_through=_known_through(day, version),
         data_version=version.publication_id,
         metrics=cards,
         top_pages=_top_pages(connection, day),
+        top_moves=_top_moves(connection, day),
     )
+
+
+def _close_state(connection: psycopg.Connection, day: date) -> str:
+    state = connection.execute(
+        "select close_state from published.metrics_daily where day = %s limit 1",
+        (day,),
+    ).fetchone()
+    return state[0] if state else "no data"
 
 
 def _known_through(day: date, version: DataVersion) -> datetime | None:
@@ -144,3 +149,16 @@ def _top_pages(connection: psycopg.Connection, day: date) -> list[tuple[str, int
     ).fetchone()
     pages = row[0] if row and row[0] else []
     return [(page["page"], int(page["views"])) for page in pages]
+
+
+def _top_moves(connection: psycopg.Connection, day: date) -> list[Move]:
+    rows = connection.execute(
+        """
+        select source_node, target_node, occurrence_count, session_count
+        from published.top_transitions_daily
+        where day = %s and not is_remainder and transition_rank <= 10
+        order by transition_rank
+        """,
+        (day,),
+    )
+    return [Move(*row) for row in rows]

@@ -8,6 +8,7 @@ import pytest
 
 from orchestration.health.storage import read_storage
 from orchestration.quality.provenance import explain_number
+from orchestration.quality.recent import tell_recent
 
 
 def test_a_number_is_told_with_its_meaning_parts_and_loads(story):
@@ -45,6 +46,28 @@ def test_a_number_nobody_knows_is_none_and_a_day_without_one_says_so(story):
         before = story.world.start_on - timedelta(days=400)
         lines = explain_number(connection, "sessions", before)
     assert lines[-1] == "  value    none is published for that day"
+
+
+def test_what_happened_of_late_is_told_up_to_the_watermark(story):
+    with story.house.connection() as connection:
+        first, *lines = tell_recent(connection)
+        last_day = connection.execute(
+            "select data_complete_through from published.status"
+        ).fetchone()[0]
+        moves = connection.execute(
+            """
+            select day, occurrence_count, session_count
+            from published.session_transitions_daily
+            order by day desc, occurrence_count desc limit 1
+            """
+        ).fetchone()
+    assert first == f"Until {last_day:%Y-%m-%d %H:%M} UTC, by days of UTC"
+    assert [line.split()[0] for line in lines[:5]] == ["1h", "6h", "24h", "7d", "30d"]
+    assert re.match(r"  30d  page_view \d+, ", lines[4])
+    assert lines[5] == f"Sessions that began on {moves[0]} went most often"
+    assert len(lines) == 16
+    assert lines[6].startswith(f"{moves[1]:>9,} x ")
+    assert lines[6].endswith(f", in {moves[2]:,} sessions")
 
 
 def test_bytes_of_events_add_up_to_what_the_relations_take(story):

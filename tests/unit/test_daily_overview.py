@@ -11,6 +11,7 @@ import pytest
 from orchestration.reports.daily_overview import (
     UNDEFINED,
     Metric,
+    Move,
     Overview,
     format_amount,
     format_change,
@@ -30,7 +31,11 @@ def metric(value: str | None, base: str | None = None, unit: str = "count") -> M
     return Metric("m", "M", unit, "what", number, against, against, [number])
 
 
-def overview(*metrics: Metric, pages: list[tuple[str, int]] | None = None) -> Overview:
+def overview(
+    *metrics: Metric,
+    pages: list[tuple[str, int]] | None = None,
+    moves: list[Move] | None = None,
+) -> Overview:
     return Overview(
         date(2026, 10, 31),
         "UTC",
@@ -39,6 +44,7 @@ def overview(*metrics: Metric, pages: list[tuple[str, int]] | None = None) -> Ov
         7,
         list(metrics),
         pages or [],
+        moves or [],
     )
 
 
@@ -74,6 +80,17 @@ def test_no_csv_cell_starts_a_formula(hostile):
     assert row[2] == "'" + hostile
 
 
+def test_journeys_are_told_by_their_most_frequent_moves():
+    told = overview(moves=[Move("start", "/a&b", 1200, 7), Move("/a&b", "end", 9, 7)])
+    page = render_html(told).decode()
+    first = page.index('<td>start</td><td>/a&amp;b</td><td class="number">1,200</td>')
+    assert first < page.index("<td>/a&amp;b</td><td>end</td>")
+    body, count = render_csv(told)
+    assert b"2026-10-31,top_moves,start > /a&b,1200,,,\r\n" in body
+    assert count == 2
+    assert "No sessions" in render_html(overview()).decode()
+
+
 def test_a_negative_number_stays_a_number():
     body, _ = render_csv(overview(metric("-5")))
     assert b",-5," in body
@@ -85,7 +102,11 @@ def test_no_page_name_becomes_markup():
         pytest.skip("DAYBOOK_CASES has no bad_inputs/naughty_strings")
     names = json.loads(strings.read_text())
     names = names if isinstance(names, list) else names["strings"]
-    page = render_html(overview(pages=[(name, 1) for name in names])).decode()
-    plain = render_html(overview(pages=[("x", 1)] * len(names))).decode()
+    moves = [Move(name, name, 1, 1) for name in names]
+    page = overview(pages=[(name, 1) for name in names], moves=moves)
+    plain = overview(
+        pages=[("x", 1)] * len(names), moves=[Move("x", "x", 1, 1)] * len(names)
+    )
+    page, plain = render_html(page).decode(), render_html(plain).decode()
     assert page.count("<") == plain.count("<")
     assert "<script" not in page.lower()
