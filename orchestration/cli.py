@@ -3,9 +3,10 @@
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +15,9 @@ from orchestration.opening import fail, open_warehouse
 from orchestration.settings import SettingsError, read_settings
 from orchestration.showing import show
 from orchestration.trying import experiment, funnel
+
+if TYPE_CHECKING:
+    from orchestration.raw.sources import Source
 
 app = typer.Typer(
     help="Batch analytics for marketplaces: from landing files to numbers you trust.",
@@ -62,7 +66,7 @@ def dev(
 
 @app.command()
 def run(
-    job: Annotated[str, typer.Argument(help="refresh or nightly")] = "refresh",
+    job: Annotated[Literal["refresh", "nightly"], typer.Argument()] = "refresh",
 ) -> None:
     """Run a job here and now; the Dagster UI shows it like any other run."""
     from orchestration.progress import show_run  # noqa: PLC0415
@@ -176,13 +180,23 @@ def touch_days(
         open_warehouse() as (_, url),
         connect(url, application_name="daybook touch") as connection,
     ):
-        load_id = touch(
-            connection,
-            first_day=first_day.date(),
-            last_day=last_day.date(),
-            reason=reason,
-        )
+        try:
+            load_id = touch(
+                connection,
+                first_day=first_day.date(),
+                last_day=last_day.date(),
+                reason=reason,
+            )
+        except ValueError as problem:
+            fail(str(problem))
     print(f"touched by load {load_id}; the next build rebuilds them")
+
+
+def _known(source: str, sources: Mapping[str, "Source"]) -> "Source":
+    """Return the source of that name, or say which there are and exit."""
+    if source not in sources:
+        fail(f"no source is called {source!r}; there are {', '.join(sorted(sources))}")
+    return sources[source]
 
 
 @app.command()
@@ -197,13 +211,11 @@ def explain(
     # What the files say, stored or not: this is how a definition is tried.
     settings = read_settings()
     circumstances = read_circumstances(settings, now=datetime.now(tz=UTC))
-    sources = circumstances.sources
-    if source not in sources:
-        fail(f"no source is called {source!r}; there are {', '.join(sorted(sources))}")
-    normalizer = circumstances.normalizer(sources[source], arrived_at=None)
+    described = _known(source, circumstances.sources)
+    normalizer = circumstances.normalizer(described, arrived_at=None)
     with file.open("rb") as stream:
         for row in explain_file(
-            stream, name=file.name, format=sources[source].format, normalizer=normalizer
+            stream, name=file.name, format=described.format, normalizer=normalizer
         ):
             print("\t".join(map(str, row)))
 
@@ -227,7 +239,7 @@ def replay(
         circumstances = read_circumstances(settings, now=datetime.now(tz=UTC), url=url)
         report = replay_source(
             url,
-            source=circumstances.sources[source],
+            source=_known(source, circumstances.sources),
             circumstances=replace(
                 circumstances, is_suppressed=erased.holds if erased else None
             ),

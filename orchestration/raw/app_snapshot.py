@@ -10,6 +10,7 @@ import psycopg
 from orchestration.raw.app_history import ExtractError
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect, sibling_url
+from orchestration.warehouse.failures import why_unreachable
 
 APP_DATABASE = "daybook_app"
 
@@ -47,8 +48,7 @@ def take_snapshot(
     try:
         connection = connect(source_url, application_name="daybook extract")
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
-        msg = f"the source {name!r} cannot be reached: {reason}"
+        msg = f"the source {name!r} cannot be reached: {why_unreachable(error)}"
         raise ExtractError(msg) from None
     connection.read_only = True
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

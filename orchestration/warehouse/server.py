@@ -12,7 +12,7 @@ from orchestration.settings import Settings, read_or_create_secret
 from orchestration.warehouse import configuration
 from orchestration.warehouse.connection import connect, sibling_url
 from orchestration.warehouse.embedded import embedded_server, stop_server
-from orchestration.warehouse.failures import ServerError
+from orchestration.warehouse.failures import ServerError, why_unreachable
 from orchestration.warehouse.migrations import migrate
 from orchestration.warehouse.postmaster import Embedded
 
@@ -68,7 +68,7 @@ def prepare_given(url: str, *, dagster_url: str | None) -> None:
     except psycopg.OperationalError as error:
         msg = (
             "the warehouse of DAYBOOK_DATABASE_URL cannot be reached: "
-            f"{str(error).strip().splitlines()[-1]}"
+            f"{why_unreachable(error)}"
         )
         raise ServerError(msg) from error
     with connection:

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli import app
+from orchestration.warehouse.failures import why_unreachable
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
@@ -60,11 +62,22 @@ def test_help_costs_a_third_of_a_second_and_little_beside_its_libraries():
         ("touch-days", "2026-03-01", "2026-03-02"),
         ("touch-days", "yesterday", "2026-03-02", "--reason", "why"),
         ("demo", "--days", "0"),
+        ("run", "yearly"),
         ("pause",),
     ],
 )
 def test_a_wrong_call_says_what_is_wrong_and_starts_nothing(arguments):
     assert call(*arguments).exit_code == 2
+
+
+def test_a_server_that_is_not_there_is_told_by_what_failed():
+    advice = "Is the server running on that host and accepting TCP/IP connections?"
+    refused = 'connection to server at "127.0.0.1", port 1 failed: Connection refused'
+    told = psycopg.OperationalError(f"connection failed: {refused}\n\t{advice}")
+    assert why_unreachable(told) == f"connection failed: {refused}"
+    unknown = psycopg.OperationalError("failed to resolve host 'nowhere'")
+    assert why_unreachable(unknown) == "failed to resolve host 'nowhere'"
+    assert why_unreachable(psycopg.OperationalError()) == ""
 
 
 def test_a_setting_that_cannot_be_used_is_one_line():
