@@ -1,5 +1,6 @@
 {# Whether an event lies in the history of a metric, before exposure, or strictly after it and
-   inside the window. What reverses may come so much later than what it reverses. #}
+   inside the window. What reverses may come so much later than what it reverses; what looks back
+   from the end of the experiment counts until then. #}
 {% macro is_in_window(event, exposure, metric) -%}
     (
         (
@@ -20,6 +21,14 @@
                 ),
                 'infinity'
             ) >= {{ event }}.occurred_at
+            and (
+                {{ metric }}.lookback_hours is null
+                or (
+                    {{ metric }}.ends_at - make_interval(hours => {{ metric }}.lookback_hours)
+                    < {{ event }}.occurred_at
+                    and {{ metric }}.ends_at >= {{ event }}.occurred_at
+                )
+            )
         )
     )
 {%- endmacro %}

@@ -23,11 +23,17 @@ counted as (
 
     select
         statistics.*,
-        not metrics.has_window
-        or coalesce(
-            (statistics.exposed_on + 1)::timestamp at time zone %(timezone)s
-            + metrics.takes <= %(complete_at)s,
-            false
+        (
+            not metrics.has_window
+            or coalesce(
+                (statistics.exposed_on + 1)::timestamp at time zone %(timezone)s
+                + metrics.takes <= %(complete_at)s,
+                false
+            )
+        )
+        and (
+            metrics.closes_at is null
+            or coalesce(metrics.closes_at <= %(complete_at)s, false)
         ) as is_mature
     from marts.experiment_statistics as statistics
     inner join phases using (experiment_id, phase)

@@ -50,6 +50,7 @@ units as (
             or (units.exposed_on + 1)::timestamp at time zone %(timezone)s
             + metrics.takes <= %(complete_at)s
         )
+        and (metrics.closes_at is null or metrics.closes_at <= %(complete_at)s)
 
 ),
 

@@ -98,6 +98,8 @@ class ExperimentMetric(Definition):
     within_hours, after_hours : int or None
         The window since exposure: none is open. Units whose window is not over do not
         count yet.
+    lookback_hours : int or None
+        Instead: up to so long before `ends_at`, whenever a unit was exposed.
     cap : Cap or None
         Of a mean or a ratio.
     covariate : str or None
@@ -120,6 +122,7 @@ class ExperimentMetric(Definition):
     reversed_by: Happenings | None = None
     reversal_hours: Hours | None = None
     after_hours: Hours | None = None
+    lookback_hours: Hours | None = None
     cap: Cap | None = None
     covariate: Literal["before_exposure"] | None = None
 
@@ -165,6 +168,8 @@ class ExperimentMetric(Definition):
             raise PydanticCustomError("within_hours", message)
         if self.within_hours and (self.after_hours or 0) >= self.within_hours:
             raise PydanticCustomError("after_hours", "is not before within_hours")
+        if self.lookback_hours and self.within_hours:
+            raise PydanticCustomError("lookback_hours", "is instead of within_hours")
         return self
 
 
@@ -222,6 +227,8 @@ class Experiment(Behaviour):
         if self.decision == "fixed" and self.state != "DRAFT" and not self.ends_at:
             message = "decision fixed needs ends_at, the registered end"
             raise PydanticCustomError("ends_at", message)
+        if not self.ends_at and any(each.lookback_hours for each in self.metrics):
+            raise PydanticCustomError("ends_at", "lookback_hours count back from it")
         return self
 
     @model_validator(mode="after")

@@ -46,8 +46,9 @@ def _changed(entry: Entry, old: dict[str, Any]) -> Iterator[Problem]:
         yield entry.problem(("state",), reason, ", ".join(_NEXT_STATES[state]))
     if state == "DRAFT":
         return
-    # Where only the end decides, moving it is choosing when to look.
-    ending = ("ends_at",) if body["decision"] == "fixed" else ()
+    # Where only the end decides, moving it is choosing when to look, or at what.
+    counts_back = any("lookback_hours" in each for each in body["metrics"])
+    ending = ("ends_at",) if body["decision"] == "fixed" or counts_back else ()
     for field in (*_FIXED_WHILE_RUNNING, *ending):
         if body.get(field) != old.get(field):
             reason = "cannot change once the experiment has left DRAFT"

@@ -108,6 +108,11 @@ def experiment(*changes):
                     "after_hours: 24\n            within_hours: 24",
                     "is not before within_hours",
                 ),
+                ("lookback_hours: 24", "lookback_hours count back from it"),
+                (
+                    "lookback_hours: 24\n            within_hours: 24",
+                    "is instead of within_hours",
+                ),
                 (
                     "type: mean\n            cap: {value: 3, quantile: 0.9}",
                     "name a value, or a quantile",

@@ -10,7 +10,8 @@ import psycopg
 
 from tests.warehouse.histories import Event, at
 
-PHASES = ((1, at(days=2), at(days=7)), (2, at(days=7), None))
+ENDS = at(days=11)
+PHASES = ((1, at(days=2), at(days=7)), (2, at(days=7), ENDS))
 HISTORY = timedelta(days=3)
 UNCAPPED = 10**9
 
@@ -18,6 +19,7 @@ EXPERIMENT = """
 title: Button
 state: RUNNING
 starts_at: 2026-03-03T00:00:00Z
+ends_at: 2026-03-12T00:00:00Z
 history_days: 3
 assigned_by: device_id
 prior: {deviation: 0.3}
@@ -61,6 +63,11 @@ metrics:
     events: [{event: page_view}]
     divided_by: [{event: conversion}]
     covariate: before_exposure
+  - name: late_views
+    role: secondary
+    type: mean
+    lookback_hours: 48
+    events: [{event: page_view}]
   - name: slow_page
     role: secondary
     type: quantile
@@ -182,6 +189,13 @@ def values(unit: Unit) -> dict[str, tuple[int, int, int, bool, int]]:
             len(viewed),
             bool(viewed or bought),
             len(bought),
+        ),
+        "late_views": (
+            len([each for each in views if at(days=9) < each.occurred_at <= ENDS]),
+            0,
+            len(viewed),
+            bool(viewed),
+            0,
         ),
         "slow_page": (
             sum(each.duration_ms or 0 for each in views),

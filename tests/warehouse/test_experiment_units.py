@@ -195,6 +195,12 @@ def check_maturity(connection, events):
         assert result.immature_unit_count == len(units) - len(mature)
         assert result.unit_count + result.control_unit_count == len(mature)
     assert results["slow_page"].immature_unit_count == 0
+    # Whoever was exposed, until the end that it counts back from.
+    assert results["late_views"].immature_unit_count == len(units)
+    complete_through(connection, at(days=11))
+    counted = read_counts(connection, timezone="UTC")
+    results = {each.metric_name: each for each in conclude_results(counted)}
+    assert results["late_views"].immature_unit_count == 0
 
 
 def check_placebos(connection):

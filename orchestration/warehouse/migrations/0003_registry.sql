@@ -311,7 +311,9 @@ select
     -- Loading refuses such changes; a result must not rest on that alone.
     (
         select count(distinct history.body - case
-            when history.body ->> 'decision' = 'fixed'
+            when
+                history.body ->> 'decision' = 'fixed'
+                or history.body @? '$.metrics[*].lookback_hours'
                 then '{title,hypothesis,state,valid_from,phases}'::text []
             else '{title,hypothesis,state,valid_from,phases,ends_at}'::text []
         end) > 1
@@ -427,7 +429,9 @@ select
     (metric.body #>> '{cap,quantile}')::numeric as cap_quantile,
     (metric.body #>> '{cap,frozen_on}')::date as cap_frozen_on,
     metric.body ->> 'covariate' is not null as is_adjusted,
-    coalesce((definition.body ->> 'history_days')::integer, 14) as history_days
+    coalesce((definition.body ->> 'history_days')::integer, 14) as history_days,
+    (metric.body ->> 'lookback_hours')::integer as lookback_hours,
+    (definition.body ->> 'ends_at')::timestamptz as ends_at
 from registry.in_force as definition
 cross join lateral jsonb_array_elements(definition.body -> 'metrics')
 with ordinality as metric (body, metric_index)
@@ -438,7 +442,8 @@ inner join registry.compiled_in_force as compiled
         and compiled.part = metric.metric_index
 where definition.kind = 'experiment';
 
--- One row per experiment and metric: how long after exposure a unit is not to be counted yet.
+-- One row per experiment and metric: how long after exposure a unit is not to be counted yet, and
+-- before when no unit is.
 create view registry.experiment_windows as
 select
     experiment_id,
@@ -447,7 +452,8 @@ select
     metric_type,
     quantile,
     within_hours is not null as has_window,
-    make_interval(hours => coalesce(within_hours, 0) + coalesce(reversal_hours, 0)) as takes
+    make_interval(hours => coalesce(within_hours, 0) + coalesce(reversal_hours, 0)) as takes,
+    case when lookback_hours is not null then ends_at end as closes_at
 from registry.experiment_metrics;
 
 -- One row per list of events of a metric: part is the metric's index, 100 more for what divides
