@@ -272,12 +272,18 @@ _REMOVE = """
 """
 
 _ADD = """
-    with added as (
+    -- Read once: over a table analysed while empty it reads what was just added.
+    with told as materialized (
+        select known.* from identity.evidence as known
+        where known.device_id in (select device_id from fresh_evidence)
+    ),
+
+    added as (
         insert into identity.evidence
         select fresh.*
         from fresh_evidence as fresh
         where not exists (
-            select from identity.evidence as known
+            select from told as known
             where known.device_id = fresh.device_id
                 and known.first_at = fresh.first_at
                 and known = fresh

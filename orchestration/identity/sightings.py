@@ -261,13 +261,8 @@ _STATEMENTS: tuple[LiteralString, ...] = (
     with added as (
         insert into identity.sightings
         select fresh.* from fresh_sightings as fresh
-        where not exists (
-            select from identity.sightings as known
-            where fresh.first_key = known.first_key
-                and fresh.second_key = known.second_key
-                and fresh.occurred_on = known.occurred_on
-                and fresh.source = known.source
-        )
+        -- No look-up: over a table analysed while empty it reads what was just added.
+        on conflict do nothing
         returning first_key, second_key
     )
 

@@ -240,6 +240,28 @@ def test_a_million_sightings_of_one_pair_are_one_edge(connection):
     assert counts == (2, 1)
 
 
+def test_a_first_build_never_reads_again_what_it_adds(connection):
+    set_rules(connection)
+    events = [
+        identified(f"e{n}", at(seconds=n), device=f"d{n}", user=f"u{n}", email=f"m{n}")
+        for n in range(300)
+    ]
+    load(connection, events)
+    with connection.transaction():
+        # From then on the planner takes them for empty.
+        connection.execute("analyze identity.sightings, identity.evidence")
+    prepare(connection, events)
+    with connection.transaction():
+        connection.execute("select pg_stat_force_next_flush()")
+    with connection.transaction():
+        scans = connection.execute(
+            "select relname, seq_scan from pg_stat_user_tables where relid in"
+            " ('identity.sightings'::regclass, 'identity.evidence'::regclass)"
+        ).fetchall()
+    assert len(scans) == 2
+    assert [scan for scan in scans if scan[1] > 20] == []
+
+
 @pytest.mark.parametrize(
     "value", ["x" * 513, "'; drop table raw.events; --", "\\", "é\u202e"]
 )
