@@ -27,9 +27,11 @@ def _published() -> Iterator["psycopg.Connection"]:
         open_warehouse() as (_, url),
         connect(url, application_name="daybook show") as connection,
     ):
-        if not connection.execute(
-            "select from published.status where publication_id is not null"
-        ).fetchone():
+        found = connection.execute(
+            "select publication_id from published.status "
+            "where publication_id is not null"
+        ).fetchone()
+        if found is None:
             fail("nothing is published yet; `daybook run refresh` does it")
         yield connection
 

@@ -122,8 +122,9 @@ def _loads(connection: psycopg.Connection, day: date) -> Iterator[str]:
         (day, _MOST_LOADS),
     ).fetchall()
     for load, kind, source, name, change, at, _ in rows:
+        of = f"{source} {name}".strip()
         yield (
-            f"  rests on load {load}, {kind} of {source} {name}: {change:+,} rows, "
+            f"  rests on load {load}, {kind} of {of}: {change:+,} rows, "
             f"{at:%Y-%m-%d %H:%M} UTC"
         )
     if rows and rows[0][-1] > len(rows):

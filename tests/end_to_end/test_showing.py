@@ -1,11 +1,14 @@
 """Looks behind the numbers of a house that lived for a while."""
 
 import re
+from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from typer.testing import CliRunner
 
+from orchestration import showing
 from orchestration.health.storage import read_storage
 from orchestration.quality.provenance import explain_number
 from orchestration.quality.recent import tell_recent
@@ -68,6 +71,25 @@ def test_what_happened_of_late_is_told_up_to_the_watermark(story):
     assert len(lines) == 16
     assert lines[6].startswith(f"{moves[1]:>9,} x ")
     assert lines[6].endswith(f", in {moves[2]:,} sessions")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("recent",), ("number", "sessions", "2026-10-05"), ("content",)]
+)
+def test_what_is_published_is_shown_and_that_nothing_is_yet(
+    arguments, story, database, monkeypatch
+):
+    def shown(url):
+        opened = nullcontext((story.house.settings, url))
+        monkeypatch.setattr(showing, "open_warehouse", lambda: opened)
+        return CliRunner().invoke(showing.show, list(arguments))
+
+    there = shown(story.house.url)
+    assert there.exit_code == 0
+    assert there.stdout
+    nothing = shown(database)
+    assert nothing.exit_code == 1
+    assert nothing.stderr.startswith("nothing is published yet")
 
 
 def test_bytes_of_events_add_up_to_what_the_relations_take(story):
