@@ -5,8 +5,12 @@ INSTALLED := .venv/.installed
 WITHIN := $(BIN)/python -m orchestration.warehouse.within
 # Every process has a server of its own; what shares a fixture stays in one process.
 PARALLEL := -n logical --maxprocesses 4 --dist loadgroup
-DBT_PARSE := $(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project \
-	--target-path ../.daybook/check --log-path ../.daybook/check
+UNIT := $(BIN)/python -m pytest -m "not long and not thorough" \
+	--durations=0 --durations-min=1 -q
+# What a check rests on: the files, and the folders, which tell of one that is gone.
+FIND = $(shell find $(1) -name __pycache__ -prune -o '(' -type d -o -name '$(2)' ')' -print)
+RULES := pyproject.toml $(INSTALLED)
+CHECKED := .daybook/check
 
 # Nothing that runs here calls home.
 export DO_NOT_TRACK := 1
@@ -14,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DAGSTER_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup demo dev test test-long conformance check check-style check-types check-sql \
-	check-tests check-dbt bench fix build docs clean
+	check-unit check-house bench fix build docs clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,23 +44,30 @@ conformance: setup  ## questions with published answers, asked of our tables
 	@$(BIN)/python -m pytest -q -s tests/conformance/test_questions.py
 
 check: setup  ## style, types, SQL, unit and house tests; no database
-	@$(MAKE) --no-print-directory -j2 check-types check-tests check-sql check-dbt check-style
+	@$(MAKE) --no-print-directory -j2 check-types check-unit check-sql check-house check-style
 
 check-style:
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 
-check-types:
-	@$(BIN)/basedpyright
+# Types and SQL are checked where something changed since they were found good.
+check-types: $(CHECKED)/types
 
-check-sql:
-	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project
+check-sql: $(CHECKED)/sql
 
-check-tests:
-	@$(BIN)/python -m pytest -m "not long and not thorough" \
-		--durations=0 --durations-min=1 -q tests/unit tests/house
+$(CHECKED)/types: $(call FIND,orchestration,*.py) $(RULES)
+	@$(BIN)/basedpyright && mkdir -p $(@D) && touch $@
 
-check-dbt:
-	@$(DBT_PARSE)
+# A model is its own; what a macro or a rule changes is in any of them.
+$(CHECKED)/sql: $(call FIND,dbt_project,*.sql) $(call FIND,dbt_project/lint,*.py) $(RULES)
+	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar \
+		$(if $(filter-out dbt_project/models/%.sql,$?),dbt_project,$?)
+	@mkdir -p $(@D) && touch $@
+
+check-unit:
+	@$(UNIT) tests/unit
+
+check-house:
+	@$(UNIT) tests/house
 
 bench: setup  ## ratios against peers, measured here
 	@for file in benchmarks/[a-z]*.py; do \

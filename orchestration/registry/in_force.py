@@ -39,7 +39,7 @@ def read_registry(connection: psycopg.Connection, directory: Path) -> Registry:
     if not rows:
         problem = Problem(str(directory), 1, "", "was never stored")
         raise RegistryError([problem])
-    documents = {file: _document(directory, file) for _, _, file, _ in rows}
+    documents = {file: _document(directory, file) for file in {row[2] for row in rows}}
     listed = {kind for kind, _ in LISTS.values()}
     entries = tuple(
         Entry(

@@ -25,25 +25,35 @@ PREPARED = {"raw.events", "raw.app", "identity.device_owners", "bookings.custome
 
 
 @pytest.fixture(scope="module")
-def manifest(tmp_path_factory):
-    """The project as dbt reads it, without any database."""
-    target = str(tmp_path_factory.mktemp("dbt"))
+def folder(tmp_path_factory):
+    """Where dbt writes what it made of the project, which is read once."""
+    return tmp_path_factory.mktemp("dbt")
+
+
+@pytest.fixture(scope="module")
+def manifest(folder):
+    """The project as dbt reads it for a build, without any database."""
     # The settings of other tests must not decide whether the project parses.
     kept = {name: value for name, value in os.environ.items() if "DBT" in name}
     for name in kept:
         del os.environ[name]
     try:
-        result = dbtRunner().invoke(
-            [
-                *("parse", "--quiet", "--no-partial-parse"),
-                *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-                *("--target-path", target, "--log-path", target),
-            ]
-        )
+        with told_of_build(1, days=[date(2026, 3, 2)]):
+            result = dbt(folder, "parse", "--quiet")
     finally:
         os.environ.update(kept)
     assert result.success, result.exception
     return result.result
+
+
+def dbt(folder, *arguments):
+    return dbtRunner().invoke(
+        [
+            *arguments,
+            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+            *("--target-path", str(folder), "--log-path", str(folder)),
+        ]
+    )
 
 
 def models(manifest):
@@ -202,28 +212,18 @@ def test_models_never_ask_for_the_time():
     assert wrong == []
 
 
-def test_a_day_that_is_no_date_never_reaches_sql(tmp_path, capfd):
-    inline = "select {{ is_one_of_days('day', [\"2026-01-01' or '1\"]) }}"
-    result = dbtRunner().invoke(
-        [
-            *("compile", "--no-introspect", "--no-populate-cache", "--inline", inline),
-            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-            *("--target-path", str(tmp_path), "--log-path", str(tmp_path)),
-        ]
-    )
-    assert not result.success
-    assert "a day is written yyyy-mm-dd" in capfd.readouterr().out
-
-
-def test_the_next_build_does_not_read_the_project_again(tmp_path):
-    options = [
-        *("parse", "--quiet", "--project-dir", str(PROJECT)),
-        *("--profiles-dir", str(PROJECT)),
-        *("--target-path", str(tmp_path), "--log-path", str(tmp_path)),
-    ]
-    for build_id, day in ((1, 2), (2, 3)):
-        with told_of_build(build_id, days=[date(2026, 3, day)]):
-            assert dbtRunner().invoke(options).success
-    performance = json.loads((tmp_path / "perf_info.json").read_text())
+@pytest.mark.usefixtures("manifest")
+def test_the_next_build_does_not_read_the_project_again(folder):
+    with told_of_build(2, days=[date(2026, 3, 3)]):
+        assert dbt(folder, "parse", "--quiet").success
+    performance = json.loads((folder / "perf_info.json").read_text())
     assert performance["path_count"] > 0
     assert performance["parsed_path_count"] == 0
+
+
+@pytest.mark.usefixtures("manifest")
+def test_a_day_that_is_no_date_never_reaches_sql(folder, capfd):
+    inline = "select {{ is_one_of_days('day', [\"2026-01-01' or '1\"]) }}"
+    options = ("--no-introspect", "--no-populate-cache", "--inline", inline)
+    assert not dbt(folder, "compile", *options).success
+    assert "a day is written yyyy-mm-dd" in capfd.readouterr().out
