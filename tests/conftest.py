@@ -1,5 +1,6 @@
 """One server per session, one migrated database per test, no mocks of SQL."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         group = "story" if "story" in fixtures else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what stays to the end: all that was imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager
