@@ -28,7 +28,9 @@
     inner join ({{ listed_plans(funnels) }}) as plans
         on units.funnel_number = plans.funnel_number
     cross join lateral funnels.attempts(plans.plan, units.history) as attempts
-    where {{ funnel_entry_scope('attempts', funnel_unit_id(funnel), funnel) }}
+    where {{ funnel_entry_scope(
+        'attempts', 'plans.funnel_number', funnel_unit_id(funnel), funnel
+    ) }}
 {%- endmacro %}
 
 {# What the model stores of an attempt besides whose it is. #}
@@ -91,7 +93,7 @@
     {{ person_as_of('owned') if trait }}
     where
         {{ is_hit_of(funnels) }}
-        and {{ funnel_row_scope('owned', funnel) }}
+        and {{ funnel_row_scope('owned', '(hits.hit >> 32)::integer', funnel) }}
         and {{ funnel.clip_sql }}
         and {{ unit_keys[funnel.unit] }} is not null
 {%- endmacro %}

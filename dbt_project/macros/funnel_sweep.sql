@@ -1,11 +1,10 @@
 {# The attempts of funnels of which the earliest next row is always the right one, all
-   persons and funnels at once: hits sorted once, the latest first, and running minima over
-   them, one window per step.
+   persons and funnels at once. Hits are sorted once and gathered into one array per step;
+   from an entry, `width_bucket` finds the nearest later hit of the next step, from there
+   that of the one after it, and so on: a later hit never leads to an earlier one.
 
-   A hit is two numbers: funnel and person; microseconds and, in the lower eight bits, the
-   mask of its steps. So of rows at one time that of the latest step comes first. What that
-   leaves open (several rows at one time may need their sequence, and a row of two steps
-   may be only one of them) is searched for instead, for the day and person concerned. #}
+   What that leaves open (several rows at one time may need their sequence, and a row of two
+   steps may be only one of them) is searched for instead, for the person concerned. #}
 {% macro swept_attempts(funnels) -%}
     {%- set funnel = funnels[0] -%}
     select
@@ -14,19 +13,16 @@
         session_id,
         {{ attempt_columns() }}
     from (
-        with persons as (
-
-            {{ persons_of_funnel(funnel) }}
-
-        ),
-
-        units as materialized (
+        with units as materialized (
 
             select
                 listed.person_key,
                 {{ person_id('listed.person_key') }} as unit_id,
                 row_number() over () as unit_number
-            from persons as listed
+            from (
+                select distinct person_key
+                from ({{ person_days_of(funnels) }}) as listed_days
+            ) as listed
 
         ),
 
@@ -38,19 +34,27 @@
 
         hits as (
 
-            select {{ swept_columns(funnel) | join(', ') }}
-            from ({{ owned_rows_of(funnel) }}) as owned
-            inner join units
-                on owned.person_key = units.person_key
-            cross join lateral unnest(owned.hits) as hits (hit)
-            where
-                {{ is_hit_of(funnels) }}
-                and {{ funnel_row_scope('owned', funnel) }}
-                and {{ funnel.clip_sql }}
+            select *
+            from ({{ unnested_hits(funnels) }}) as owned
+            where {{ funnel.clip_sql }}
+            -- As columns, not expressions: only those may arrive sorted where there is a
+            -- filter.
+            offset 0
 
         ),
 
-        {{ sweeps(funnel) }},
+        -- One row per funnel and person.
+        walks as (
+
+            {{ walks(funnel) }}
+
+        ),
+
+        entries as (
+
+            {{ entries(funnel) }}
+
+        ),
 
         best as materialized (
 
@@ -64,33 +68,37 @@
     ) as swept
 {%- endmacro %}
 
-{# A hit, with what is read off an entry where the funnel is split by it. #}
-{% macro swept_columns(funnel) -%}
-    {%- set columns = [
-        '((hits.hit >> 32) << 32) | units.unit_number as series',
-        '(' ~ microseconds('owned.occurred_at') ~ ' << 8) | (hits.hit & 255) as hit',
-        'owned.occurred_on',
-    ] -%}
-    {%- if funnel.has_breakdown -%}
-        {%- do columns.append(
-            'case when ' ~ is_entry(funnel, 'hits.hit') ~ ' then '
-            "owned.subjects -> (hits.hit >> 32)::text ->> 'by' end as breakdown_value"
-        ) -%}
-    {%- endif -%}
-    {{ return(columns) }}
+{# The days of persons to sweep. A trial has rows of its own, and no table of persons. #}
+{% macro person_days_of(funnels) -%}
+    {%- set funnel = funnels[0] -%}
+    select days.*
+    from {{ '(' ~ hits_of_persons(owned_rows_of(funnel), funnels) ~ ')' if funnel.is_trial
+        else ref('int_funnel_persons') }} as days
+    where
+        days.funnel_number in ({{ funnels | map(attribute='funnel_number') | join(', ') }})
+        and {{ funnel_row_scope('days', 'days.funnel_number', funnel) }}
 {%- endmacro %}
 
-{# In any order, an attempt may begin with any step. #}
-{% macro is_entry(funnel, hit) -%}
-    {{ return(hit ~ ' & 1 <> 0' if funnel.ordering == 'ordered' else 'true') }}
-{%- endmacro %}
-
-{# The persons to sweep. A trial has rows of its own, and no table of persons. #}
-{% macro persons_of_funnel(funnel) -%}
-    select distinct owned.person_key
-    from {{ '(' ~ owned_rows_of(funnel) ~ ')' if funnel.is_trial
-        else ref('int_funnel_persons') }} as owned
-    where {{ funnel_row_scope('owned', funnel) }}
+{# A series is a funnel, above 32 bits, and a person. #}
+{% macro unnested_hits(funnels) -%}
+    select
+        listed.series,
+        listed.occurred_on,
+        listed.hit >> 8 as moment,
+        {{ instant_of('(listed.hit >> 8)') }} as occurred_at,
+        (listed.hit & 255)::integer as mask,
+        listed.hit_value
+    from (
+        select
+            (days.funnel_number::bigint << 32) | units.unit_number as series,
+            days.occurred_on,
+            unnest(days.hits) as hit,
+            {{ 'unnest(days.hit_values)' if funnels[0].has_breakdown else 'null::text' }}
+                as hit_value
+        from ({{ person_days_of(funnels) }}) as days
+        inner join units
+            on days.person_key = units.person_key
+    ) as listed
 {%- endmacro %}
 
 {# What the sweep needs of each funnel. #}
@@ -118,118 +126,6 @@
     to_timestamp({{ microseconds }} / 1000000.0::double precision)
 {%- endmacro %}
 
-{# The running minima, over windows that nest. In order: of the last step the nearest hit from
-   here on, then without that step's hits of the step before, with what follows it there, and
-   so on; since a later hit never leads to an earlier one, each is a minimum of its own. In
-   any order: the nearest hit of every step. #}
-{% macro sweeps(funnel) -%}
-    {%- set last = funnel.step_count -%}
-    {%- set is_ordered = funnel.ordering == 'ordered' -%}
-    {%- for number in range(1, sweep_count(funnel) + 1) -%}
-        {%- set columns = ['*'] -%}
-        {%- if is_ordered and number < last -%}
-            {%- do columns.extend(nexts_of_step(last - number + 1, last)) -%}
-        {%- elif number == 1 and not is_ordered -%}
-            {%- for step in range(1, last + 1) -%}
-                {%- do columns.append(nearest_hit('hit', step, step)) -%}
-            {%- endfor -%}
-        {%- endif -%}
-        {%- if number == 1 -%}
-            {%- do columns.append(
-                'coalesce(lag(hit) over walk >> 8 = hit >> 8, false) '
-                'or (hit & 255) & ((hit & 255) - 1) <> 0 as is_open_here'
-            ) -%}
-        {%- elif number == 2 -%}
-            {%- do columns.append('bool_or(is_open_here) over walk as is_open') -%}
-        {%- endif -%}
-        {%- set steps = [last - number + 1, 1] | max if is_ordered else last -%}
-        {{ sweep(number, columns, steps) }}
-        {%- if not loop.last %},
-
-        {% endif %}
-    {%- endfor -%}
-{%- endmacro %}
-
-{% macro sweep_count(funnel) -%}
-    {{ return([2, funnel.step_count - 1 if funnel.ordering == 'ordered' else 2] | max) }}
-{%- endmacro %}
-
-{# What the hits from here on know, gathered into the nearest of a step. #}
-{% macro nexts_of_step(step, last) -%}
-    {%- set columns = [nearest_hit('hit', step, step)] -%}
-    {%- for end in range(step + 1, last + 1) -%}
-        {%- do columns.append(nearest_hit('next_' ~ (step + 1) ~ '_' ~ end, step, end)) -%}
-    {%- endfor -%}
-    {{ return(columns) }}
-{%- endmacro %}
-
-{# One window over the hits of the first steps. #}
-{% macro sweep(number, columns, steps) -%}
-    sweep_{{ number }} as (
-
-        select {{ columns | join(', ') }}
-        from {{ 'hits' if number == 1 else 'sweep_' ~ (number - 1) }}
-        where hit & {{ 2 ** steps - 1 }} <> 0
-        window walk as (
-            partition by series order by hit desc
-            rows between unbounded preceding and current row
-        )
-
-    )
-{%- endmacro %}
-
-{% macro nearest_hit(column, step, end) -%}
-    min({{ column }}) filter (where hit & {{ 2 ** (step - 1) }} <> 0) over walk
-        as next_{{ step }}_{{ end }}
-{%- endmacro %}
-
-{# Of each funnel, person and day the path of the deepest entry, then the earliest: its
-   depth below zero, and when each step was reached. #}
-{% macro best_of_day(funnel) -%}
-    {%- set is_ordered = funnel.ordering == 'ordered' -%}
-    {%- set times = [] -%}
-    {%- set names = [] -%}
-    {%- for step in range(2 if is_ordered else 1, funnel.step_count + 1) -%}
-        {%- set column = 'next_2_' ~ step if is_ordered else 'next_' ~ step ~ '_' ~ step -%}
-        {%- set is_other = '' if is_ordered else ' and hit & ' ~ 2 ** (step - 1) ~ ' = 0' -%}
-        {%- do times.append(
-            'case when ' ~ column ~ ' >> 8 <= (hit >> 8) + plans.window_length'
-            ~ is_other ~ ' then ' ~ column ~ ' >> 8 end as reached_' ~ step
-        ) -%}
-        {%- do names.append('reached_' ~ step) -%}
-    {%- endfor -%}
-    {%- set depth = '1 + num_nonnulls(' ~ names | join(', ') ~ ')' if names else '1' -%}
-    {%- set path = ['-(' ~ depth ~ ')', 'entered'] + names -%}
-    {%- set columns = [
-        'series',
-        'occurred_on as entered_on',
-        'count(*)::integer as candidate_count',
-        'max(entered) + max(window_length) as window_end',
-        'bool_or(is_open) as is_open',
-        'min(array[' ~ path | join(', ') ~ ']) as path',
-    ] -%}
-    {%- if funnel.has_breakdown -%}
-        {%- do columns.append(
-            '(array_agg(breakdown_value order by -(' ~ depth ~ '), entered))[1]'
-            ' as breakdown_value'
-        ) -%}
-    {%- endif -%}
-    select {{ columns | join(', ') }}
-    from (
-        select
-            sweep.*,
-            sweep.hit >> 8 as entered,
-            {{ (times + ['plans.window_length']) | join(', ') }}
-        from sweep_{{ sweep_count(funnel) }} as sweep
-        inner join plans
-            on sweep.series >> 32 = plans.funnel_number
-        where
-            {{ is_entry(funnel, 'sweep.hit') }}
-            and sweep.hit >> 8 between plans.entries_from and plans.entries_to
-    ) as entries
-    group by series, occurred_on
-{%- endmacro %}
-
 {% macro found_attempts(funnel) -%}
     select
         plans.funnel_id,
@@ -248,9 +144,14 @@
         false as drops_unit,
         false as is_tied,
         {{ 'best.breakdown_value' if funnel.has_breakdown else 'null' }} as breakdown_value
-    {{ entries_of_best() }}
+    from best
+    inner join units
+        on best.series & {{ 2 ** 32 - 1 }} = units.unit_number
+    inner join plans
+        on best.series >> 32 = plans.funnel_number
+    where
         not best.is_open
-        and {{ funnel_entry_scope('best', 'units.unit_id', funnel) }}
+        and {{ funnel_entry_scope('best', 'plans.funnel_number', 'units.unit_id', funnel) }}
 {%- endmacro %}
 
 {# When each step was reached; in any order, each place. #}
@@ -266,34 +167,19 @@
         ~ ' where reached.moment is not null order by reached.moment)' }}
 {%- endmacro %}
 
-{# What the sweep leaves open, searched for. #}
+{# What the sweep leaves open, searched for; where nothing is, rows are not even read. #}
 {% macro open_attempts(funnels) -%}
     {%- set condition -%}
-        (grouped.funnel_number, grouped.unit_key) in (
-            select plans.funnel_number, units.person_key {{ entries_of_best() }} best.is_open
+        exists (select from best where best.is_open)
+        and (grouped.funnel_number, grouped.unit_key) in (
+            select
+                (best.series >> 32)::integer,
+                units.person_key
+            from best
+            inner join units
+                on best.series & {{ 2 ** 32 - 1 }} = units.unit_number
+            where best.is_open
         )
     {%- endset -%}
-    select
-        searched.funnel_id,
-        searched.unit_id,
-        searched.session_id,
-        {{ attempt_columns('searched.') }}
-    from ({{ searched_attempts(funnels, condition) }}) as searched
-    inner join (
-        select plans.funnel_id, units.unit_id, best.entered_on
-        {{ entries_of_best() }} best.is_open
-    ) as opened
-        on
-            searched.funnel_id = opened.funnel_id
-            and searched.unit_id = opened.unit_id
-            and searched.entered_on = opened.entered_on
-{%- endmacro %}
-
-{% macro entries_of_best() -%}
-    from best
-    inner join units
-        on best.series & {{ 2 ** 32 - 1 }} = units.unit_number
-    inner join plans
-        on best.series >> 32 = plans.funnel_number
-    where
+    {{ searched_attempts(funnels, condition) }}
 {%- endmacro %}

@@ -146,7 +146,7 @@
 {% macro funnel_trial(trial) -%}
     {{ rows_of_funnels(
         trial['days'],
-        {'named': [], 'tested': [[1, trial['mask_sql'], none]]},
+        {'named': [], 'tested': [[trial['funnel_number'], trial['mask_sql'], none]]},
         subjects_of(trial['subjects'])
     ) }}
     -- attempts

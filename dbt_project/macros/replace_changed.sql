@@ -35,7 +35,7 @@
 {# The scope said again, or the days of this build would be looked for in all. #}
 {% macro scope_again() -%}
     {{ ' and (' ~ replaced_scope('same_rows') ~ ')'
-        if config.require('meta')['rebuild'] in ['days', 'extents'] }}
+        if config.require('meta')['rebuild'] in ['days', 'extents', 'attempts'] }}
 {%- endmacro %}
 
 {# Columns by which a model logs the keys that it replaced, if it does. #}
@@ -97,8 +97,9 @@
         )
     {%- elif meta['rebuild'] == 'days' -%}
         {{ changed_parts(rows ~ '.' ~ meta.get('scope', day_column()), meta) }}
+        {{- ' or ' ~ replaced_funnels(rows, meta['of_funnel']) if 'of_funnel' in meta }}
     {%- elif meta['rebuild'] == 'attempts' -%}
-        {{ replaced_attempts() }}
+        {{ replaced_attempts(rows) }}
     {%- elif meta['rebuild'] == 'keys' -%}
         {{ is_changed_unit('old_rows.' ~ meta['unit'], meta['parents']) }}
     {%- elif meta['rebuild'] == 'ranges' -%}

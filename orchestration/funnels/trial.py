@@ -84,7 +84,7 @@ def _statements(
     project: Project, draft: FunnelDraft, entries: tuple[date | None, date | None]
 ) -> tuple[str, str]:
     """Return what finds the rows and what finds the attempts, as dbt compiles them."""
-    own = {"funnel_number": 1, "is_trial": True, "days": _days(draft, entries)}
+    own = {"is_trial": True, "days": _days(draft, entries)}
     trial = {**draft.plan, **own}
     # A string of JSON is a string of Jinja, too; it holds the whole trial.
     literal = json.dumps(json.dumps(trial))

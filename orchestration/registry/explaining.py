@@ -51,6 +51,8 @@ def _problem(
     if kind == "string_pattern_mismatch":
         return document.problem(path, "is not a name", str(context["pattern"]))
     reason, _, allowed = details["msg"].partition("; allowed: ")
+    if kind in {"model_type", "dict_type"}:
+        allowed = ", ".join(_fields_at(model, details["loc"]))
     reason = _REASONS.get(kind, reason[0].lower() + reason[1:])
     return document.problem(path, reason, allowed or _ALLOWED.get(kind, ""))
 

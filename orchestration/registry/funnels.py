@@ -9,7 +9,13 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from orchestration.registry.kinds import (
@@ -41,14 +47,16 @@ def seconds_of(duration: str) -> int:
     return int(count) * _SECONDS[unit.removesuffix("s")]
 
 
-def _is_duration(value: str) -> str:
-    if not _DURATION.fullmatch(value) or seconds_of(value) > _LONGEST:
+def _is_duration(value: object) -> str:
+    # Asked before what pydantic asks: of 14 it would say that it is not text.
+    is_duration = isinstance(value, str) and _DURATION.fullmatch(value)
+    if not is_duration or seconds_of(str(value)) > _LONGEST:
         message = (
             "not a length of time up to 366 days; allowed: 30 seconds, 5 minutes, "
             "2 hours, 14 days, 1 week"
         )
         raise PydanticCustomError("duration", message)
-    return value
+    return str(value)
 
 
 def _lasts(value: str) -> str:
@@ -57,7 +65,7 @@ def _lasts(value: str) -> str:
     return value
 
 
-Duration = Annotated[str, AfterValidator(_is_duration)]
+Duration = Annotated[str, BeforeValidator(_is_duration)]
 Window = Annotated[Duration, AfterValidator(_lasts)]
 Happenings = Annotated[list[Happening], Field(min_length=1, max_length=20)]
 

@@ -37,7 +37,9 @@ def read_registry(connection: psycopg.Connection, directory: Path) -> Registry:
         "select kind, id, file, body from registry.in_force order by kind, id"
     ).fetchall()
     if not rows:
-        problem = Problem(str(directory), 1, "", "was never stored")
+        problem = Problem(
+            str(directory), 1, "", "was never stored: `daybook run refresh` stores it"
+        )
         raise RegistryError([problem])
     documents = {file: _document(directory, file) for file in {row[2] for row in rows}}
     listed = {kind for kind, _ in LISTS.values()}

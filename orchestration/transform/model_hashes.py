@@ -43,6 +43,7 @@ _META = (
     "range",
     "unit",
     "also_days",
+    "of_funnel",
 )
 
 
@@ -62,6 +63,8 @@ def identity_definition(own_hash: str) -> Definition:
 
 
 IDENTITY = "identity.device_owners"
+# Before the id of a funnel: what is made of it, which is no model either.
+FUNNEL = "funnel "
 
 
 def model_definitions(
@@ -96,11 +99,16 @@ def source_hashes(connection: psycopg.Connection, manifest: Manifest) -> dict[st
         name = f"{source['schema']}.{source['identifier']}"
         if source["schema"] == "identity":
             hashes[name] = rules
-        elif source["schema"] == "registry":
+        elif source["schema"] == "registry" and not _is_per_funnel(name):
             hashes[name] = _content_hash(
                 connection, source["schema"], source["identifier"]
             )
     return hashes
+
+
+def _is_per_funnel(source: str) -> bool:
+    # Each funnel has a definition of its own.
+    return source.startswith("registry.funnel_")
 
 
 def changed_models(
@@ -113,6 +121,14 @@ def changed_models(
             "select model, own_hash, definition_hash from ops.models"
         )
     }
+    # Somebody may have changed a definition, and changed it back when its build failed.
+    unsettled = {
+        model
+        for (model,) in connection.execute(
+            "select unnest(refreshed_models) from ops.builds where build_id > "
+            "coalesce((select max(build_id) from ops.models), 0)"
+        )
+    }
     changed: dict[str, str] = {}
     for model, definition in definitions.items():
         if model not in built:
@@ -122,6 +138,11 @@ def changed_models(
         elif built[model][1] != definition.hash:
             above = [name for name in definition.parents if name in changed]
             changed[model] = f"above it changed: {', '.join(above)}"
+        elif model in unsettled:
+            changed[model] = "a build that did not succeed made it otherwise"
+    for model in sorted(built.keys() - definitions.keys()):
+        if model.startswith(FUNNEL):
+            changed[model] = "it is gone"
     return changed
 
 
@@ -165,7 +186,7 @@ def _definition(
         for name, content in sorted(source_hashes.items())
         if name in declared or _says(text, name)
     }
-    own_hash = _hash(
+    own_hash = hash_of(
         {
             "code": code,
             "macros": macros,
@@ -180,7 +201,7 @@ def _definition(
     return Definition(
         model=node["name"],
         own_hash=own_hash,
-        hash=_hash([own_hash, [parent.hash for parent in parents]]),
+        hash=hash_of([own_hash, [parent.hash for parent in parents]]),
         parents=tuple(parent.model for parent in parents),
     )
 
@@ -258,6 +279,7 @@ def _content_hash(connection: psycopg.Connection, schema: str, table: str) -> st
     return str(row[0]) if row else "absent"
 
 
-def _hash(value: object) -> str:
+def hash_of(value: object) -> str:
+    """Return one text that differs where the value does."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

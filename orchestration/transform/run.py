@@ -13,6 +13,7 @@ from orchestration.transform.dbt_run import (
     read_results,
     run_dbt,
 )
+from orchestration.transform.funnel_hashes import funnel_definitions
 from orchestration.transform.model_hashes import (
     Definition,
     model_definitions,
@@ -60,9 +61,12 @@ def read_definitions(url: str, project: Project) -> dict[str, Definition]:
     """Return what every model is now: the project, the registry, the identity rules."""
     manifest = load_manifest(project)
     with connect(url, application_name="daybook plan") as connection:
-        return model_definitions(
-            manifest, source_hashes=source_hashes(connection, manifest)
-        )
+        return {
+            **model_definitions(
+                manifest, source_hashes=source_hashes(connection, manifest)
+            ),
+            **funnel_definitions(connection),
+        }
 
 
 def read_plan(url: str, project: Project) -> Plan:

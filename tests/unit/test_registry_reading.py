@@ -82,7 +82,7 @@ def test_everything_wrong_is_said_at_once(tmp_path):
     assert [line.split("; allowed: ")[0] for line in found] == [
         "consent.yml:1: is missing",
         "funels/x.yml:1: nothing reads this file",
-        "funnels/booking.yml:2: window: is not text",
+        "funnels/booking.yml:2: window: not a length of time up to 366 days",
         "funnels/booking.yml:4: steps[0].name: is not a name",
         "metrics.yml:1: sessions.description: is missing",
         "metrics.yml:1: sessions.owner: is missing",

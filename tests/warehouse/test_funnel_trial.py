@@ -105,6 +105,15 @@ def test_a_trial_says_who_is_at_each_edge_and_what_it_cost(database, connection,
             "drawn.yml:2: window: not a length of time",
         ),
         (
+            "title: T\nwindow: 14\nsteps: []\n",
+            "drawn.yml:2: window: not a length of time up to 366 days; "
+            "allowed: 30 seconds",
+        ),
+        (
+            "title: T\nsteps: [page_view]\n",
+            "drawn.yml:2: steps[0]: is not a mapping; allowed: name, events, within",
+        ),
+        (
             "title: T\nsteps:\n  - name: a\n    events: [{event: page_view}]\n"
             "  - name: b\n    events: [{event: app.paid}]\n",
             "drawn.yml:6: steps[1].events[0].event: no fact of the app is called "

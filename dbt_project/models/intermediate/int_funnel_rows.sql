@@ -6,6 +6,8 @@
 ) }}
 
 {{ rows_of_funnels(
-    changed_days('occurred_on', ['raw.events']), funnel_hits(), funnel_subjects(),
-    fact_days=changed_days('occurred_on', ['raw.app'])
+    days_of_funnels('occurred_on', ['raw.events'], has_changed_rows()),
+    funnel_hits(),
+    funnel_subjects(),
+    fact_days=days_of_funnels('occurred_on', ['raw.app'], has_changed_rows())
 ) }}

@@ -98,10 +98,22 @@ order by kind, id, part, compiled.registry_version desc;
 -- funnel has, in parts: 101 and on exclusions, 200 the noise of its scope, 301 and on what it
 -- holds constant, 400 its account, 500 its breakdown, 600 what every event must meet.
 create view registry.funnels as
+with numbered as (
+    -- The number of a funnel in what is stored of each row: its own for ever, or a new
+    -- funnel would change what is stored of all others.
+    select
+        id,
+        (
+            row_number() over (order by min(registry_version), id collate "C")
+        )::integer as funnel_number
+    from registry.definitions
+    where kind = 'funnel'
+    group by id
+)
+
 select
     id as funnel_id,
-    -- The place of the funnel in what is stored of each row.
-    (row_number() over (order by id collate "C"))::integer as funnel_number,
+    funnel_number,
     version,
     body ->> 'title' as title,
     body ->> 'unit' as unit,
@@ -122,6 +134,7 @@ select
     (body -> 'breakdown' ->> 'top')::integer as breakdown_top,
     jsonb_array_length(body -> 'steps') as step_count
 from registry.in_force
+inner join numbered using (id)
 where kind = 'funnel';
 
 -- One row per funnel and part that became SQL, with what every event must meet added to

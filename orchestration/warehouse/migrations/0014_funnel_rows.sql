@@ -173,8 +173,3 @@ begin
     return true;
 end
 $$;
-
--- Arrays one after the other, in no order.
-create aggregate funnels.concatenation(bigint[]) (
-    sfunc = array_cat, stype = bigint[], combinefunc = array_cat, parallel = safe
-);

@@ -278,3 +278,31 @@ from registry.funnels as funnels
 inner join registry.funnel_parts as parts
     on parts.funnel_id = funnels.funnel_id and not parts.is_predicate
 group by funnels.funnel_id, funnels.funnel_number, funnels.breakdown_at;
+
+-- One row per funnel: what its rows are, and what is made of them, as values that change
+-- when that does. A build makes anew what is stored of the funnels that changed.
+create view registry.funnel_definitions as
+with steps as materialized (
+    select
+        funnel_id,
+        string_agg((to_jsonb(steps) - 'version')::text, ' ' order by step_index) as said
+    from registry.funnel_steps as steps
+    group by funnel_id
+),
+
+plans as materialized (
+    select * from registry.funnel_plans
+),
+
+subjects as materialized (
+    select * from registry.funnel_subjects
+)
+
+select
+    masks.funnel_id,
+    md5(concat_ws(' ', masks.mask_sql, subjects.subject_sql)) as rows_hash,
+    md5(concat_ws(' ', to_jsonb(plans)::text, steps.said)) as plan_hash
+from registry.funnel_masks as masks
+inner join plans on plans.funnel_id = masks.funnel_id
+inner join steps on steps.funnel_id = masks.funnel_id
+left join subjects on subjects.funnel_id = masks.funnel_id;

@@ -10,12 +10,14 @@ kinds as (
 
     select
         persons.occurred_on as day,
-        listed.hit,
+        persons.funnel_number,
+        persons.mask,
         count(*) as person_count
     from {{ ref('int_funnel_persons') }} as persons
-    cross join lateral unnest(persons.hits) as listed (hit)
-    where {{ changed_days('persons.occurred_on', ['int_funnel_persons']) }}
-    group by persons.occurred_on, listed.hit
+    where {{ days_of_funnels(
+        'persons.occurred_on', ['int_funnel_persons'], changed_funnels() | length > 0
+    ) }}
+    group by persons.occurred_on, persons.funnel_number, persons.mask
 
 ),
 
@@ -48,6 +50,9 @@ cross join steps
 left join kinds
     on
         days.day = kinds.day
-        and steps.funnel_number = kinds.hit >> 32
-        and kinds.hit & (1 << (steps.step_index - 1)) <> 0
+        and steps.funnel_number = kinds.funnel_number
+        and kinds.mask & (1 << (steps.step_index - 1)) <> 0
+where
+    {{ changed_days('days.day', ['int_funnel_persons']) }}
+    or {{ is_of_changed_funnel('steps.funnel_id') }}
 group by steps.funnel_id, days.day, steps.step_index, steps.step_name

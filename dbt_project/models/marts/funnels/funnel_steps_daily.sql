@@ -1,7 +1,6 @@
-{%- set group_key = 'funnel_id, entered_on, breakdown, breakdown_value' -%}
-
+-- Groups are few: the planner expects many, and would sort all attempts to merge with them.
 {{ config(
-    pre_hook='set local enable_nestloop = off',
+    pre_hook=['set local enable_nestloop = off', 'set local enable_mergejoin = off'],
     unique_key=['funnel_id', 'entered_on', 'breakdown', 'breakdown_value', 'step_index'],
     indexes=[
         {
@@ -18,7 +17,7 @@ with
 
 {{ split_attempts() }},
 
-{{ stepped_groups(group_key) }},
+{{ stepped_groups() }},
 
 compared as (
 
@@ -33,7 +32,10 @@ compared as (
 )
 
 select
-    {{ group_key }},
+    funnel_id,
+    entered_on,
+    breakdown,
+    breakdown_value,
     step_index,
     step_name,
     is_optional,
