@@ -9,5 +9,6 @@
     days_of_funnels('occurred_on', ['raw.events'], has_changed_rows()),
     funnel_hits(),
     funnel_subjects(),
-    fact_days=days_of_funnels('occurred_on', ['raw.app'], has_changed_rows())
+    fact_days='true' if has_changed_rows()
+    else within_changed_days('occurred_at', ['raw.app'])
 ) }}
