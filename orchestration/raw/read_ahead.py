@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 _END = object()
 # Who writes is called back for every piece that the server takes. With the usual 5 ms
 # until the reader lets go of the interpreter, the server would wait for most of them.
-_SWITCH_SECONDS = 0.0005
+_SWITCH_SECONDS = 0.0002
 
 
 @contextmanager
