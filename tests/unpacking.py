@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from orchestration.raw.packing import PACKED_COLUMNS
-from orchestration.raw.records import EVENT_COLUMNS, Batch, Row
+from orchestration.raw.records import EVENT_COLUMNS, Batch
+from orchestration.raw.row_columns import Row
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 

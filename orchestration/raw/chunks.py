@@ -1,9 +1,12 @@
 """Rows on their way into raw.events: batches of several loads, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from orchestration.raw.records import Batch, Row
+import numpy as np
+
+from orchestration.raw.records import Batch, joined
+from orchestration.raw.row_columns import Rows
 from orchestration.raw.winners import Identity
 
 
@@ -18,17 +21,23 @@ class Chunk:
     """The rows of several batches side by side, with the load of each."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        self.rows: list[Row] = []
-        self.lines: list[int] = []
-        self.raws: list[bytes] = []
+        batch = joined([part.batch for part in parts])
+        self.rows = batch.rows
+        self.lines = batch.lines
+        self.raws = batch.raws
         self.load_ids: list[int] = []
-        for part in parts:
-            self.rows += part.batch.rows
-            self.lines += part.batch.lines
-            self.raws += part.batch.raws
-            self.load_ids += [part.load_id] * len(part.batch.rows)
+        for load_id, part in parts:
+            self.load_ids += [load_id] * len(part.rows)
 
     def identity(self, position: int) -> Identity:
         """Return the key of a row, and the other half of its hash that confirms it."""
         row = self.rows[position]
         return row.event_key, row.id_hash
+
+    def by_load(self, positions: Sequence[int]) -> Iterator[tuple[int, Rows]]:
+        """Yield rows and their load, one load after the other."""
+        places = np.array(positions, dtype=np.int64)
+        changes = np.flatnonzero(np.diff(np.array(self.load_ids)[places]))
+        for group in np.split(places, changes + 1):
+            if len(group):
+                yield self.load_ids[group[0]], self.rows.take(group)

@@ -7,15 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from orchestration.raw.contracts import Contract, JsonSchemaError
 from orchestration.raw.drafts import Draft
-from orchestration.raw.envelope import (
-    PAGE_TITLE,
-    ColumnEnvelope,
-    Envelope,
-    LineEnvelope,
-)
+from orchestration.raw.envelope import NOTHING, PAGE_TITLE, Envelope, LineEnvelope
 from orchestration.raw.formats.refusals import DEPTH_LIMIT
 from orchestration.raw.payloads import EMPTY
 from orchestration.raw.preparing import Preparation, Value
@@ -30,6 +26,7 @@ _decode = msgspec.json.Decoder().decode
 _convert = msgspec.convert
 # Where a property stands in its record, of which only the depth matters here.
 _INSIDE = ("properties", "")
+_EMPTY = Raw(EMPTY)
 _ABSENT = (b"", EMPTY, b"null")
 
 
@@ -66,23 +63,31 @@ class Drafter:
         Exception
             One of UNUSUAL, where the long way has to judge.
         """
+        if not isinstance(value, LineEnvelope):
+            return self._converted(value)
+        purposes = self._preparation.purposes_of(value.consent)
+        if not purposes:
+            _read_whole(value)
+            return None
+        contract, value.event_name = self._preparation.contract_of(value.event_name)
+        if (
+            value.page_title is None
+            and not contract.needs_properties
+            and (value.properties is NOTHING or value.properties == _EMPTY)
+        ):
+            return Draft(value, contract, None, EMPTY, EMPTY, purposes)
+        return self._typed(value, contract, purposes)
+
+    def _converted(self, value: Any) -> Draft | None:
+        """Return the draft of a record that is a dictionary."""
         preparation = self._preparation
-        is_line = isinstance(value, LineEnvelope)
-        envelope: Any = value
-        if not is_line:
-            if preparation.prepare is not None:
-                value = preparation.prepare(value)
-            envelope = _convert(value, Envelope)
+        if preparation.prepare is not None:
+            value = preparation.prepare(value)
+        envelope = _convert(value, Envelope)
         purposes = preparation.purposes_of(envelope.consent)
         if not purposes:
-            if is_line:
-                _read_whole(value)
             return None
         contract, envelope.event_name = preparation.contract_of(envelope.event_name)
-        if type(value) is not ColumnEnvelope:
-            preparation.set_clocks(envelope)
-        if is_line:
-            return self._typed(envelope, contract, purposes)
         return self._checked(envelope, contract, purposes, envelope.properties)
 
     def _typed(

@@ -5,7 +5,8 @@ from typing import BinaryIO, NamedTuple
 
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.reading import Refused, read_records
-from orchestration.raw.records import Batch, Row
+from orchestration.raw.records import Batch
+from orchestration.raw.row_columns import Row
 
 
 class Explained(NamedTuple):

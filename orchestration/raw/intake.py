@@ -13,12 +13,13 @@ from orchestration.raw.landing import LandingFile, LandingStore, LandingStream
 from orchestration.raw.ledger import FileLoad, FileSeen
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.reading import read_records
-from orchestration.raw.records import Batch, Record
+from orchestration.raw.records import Batch, Record, joined
 
 # So many records are still in the processor's cache when the last of their columns is
 # packed; by whole chunks, normalising took half as long again.
 PIECE_ROWS = 1_000
 PIECE_BYTES = 1 << 20
+_RUN_ROWS = 50
 
 # Two chunks are in memory, one of them read and one written. The more keys a chunk has,
 # the fewer pages of their index the server visits for each of them.
@@ -90,7 +91,7 @@ class Intake:
                 plain=normalizer.plain,
             )
             normalize = partial(normalizer.normalize, again=reader.again)
-            chunks = _chunks(reader, normalize)
+            chunks = _chunks(iter(reader), normalize)
             first, is_whole = next(chunks)
             self._tell(file, stream, first.record_count)
             if is_whole:
@@ -142,23 +143,28 @@ def _chunks(
     records: Iterator[Record], normalize: Normalize
 ) -> Iterator[tuple[Batch, bool]]:
     """Normalise records to batches of a bounded size; the last one says that it is."""
-    batch, size = Batch(), 0
-    while piece := _piece(records, min(PIECE_ROWS, CHUNK_ROWS - batch.record_count)):
-        batch.add(normalize(piece))
-        size += sum(len(record.raw) for record in piece)
-        if batch.record_count >= CHUNK_ROWS or size >= CHUNK_BYTES:
-            yield batch, False
-            batch, size = Batch(), 0
-    yield batch, True
+    batches: list[Batch] = []
+    count = size = 0
+    while True:
+        piece, piece_size = _piece(records, min(PIECE_ROWS, CHUNK_ROWS - count))
+        if not piece:
+            break
+        batches.append(normalize(piece))
+        count, size = count + len(piece), size + piece_size
+        if count >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            yield joined(batches), False
+            batches, count, size = [], 0, 0
+    yield joined(batches), True
 
 
-def _piece(records: Iterator[Record], count: int) -> list[Record]:
-    """Read some records, fewer if they are long."""
+def _piece(records: Iterator[Record], count: int) -> tuple[list[Record], int]:
+    """Read some records, fewer if they are long, and return their size too."""
     piece: list[Record] = []
     size = 0
-    for record in islice(records, count):
-        piece.append(record)
-        size += len(record.raw)
-        if size >= PIECE_BYTES:
+    while len(piece) < count and size < PIECE_BYTES:
+        run = list(islice(records, min(_RUN_ROWS, count - len(piece))))
+        if not run:
             break
-    return piece
+        piece += run
+        size += sum([len(record.raw) for record in run])
+    return piece, size

@@ -10,6 +10,8 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
+import numpy as np
+
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.drafting import UNUSUAL, Drafter
 from orchestration.raw.drafts import Draft
@@ -20,7 +22,8 @@ from orchestration.raw.ordinals import Ordinals
 from orchestration.raw.plain_rows import PlainRows
 from orchestration.raw.preparing import Preparation
 from orchestration.raw.reasons import Reason, RejectedError
-from orchestration.raw.records import Batch, Record, Row, SetAside
+from orchestration.raw.records import Batch, Record, SetAside
+from orchestration.raw.row_columns import Row, Rows
 from orchestration.raw.rows import RowMaker, fill_identities
 from orchestration.raw.sources import Source
 
@@ -107,44 +110,69 @@ class Normalizer:
             needed where records were decoded by `plain`.
         """
         batch = Batch(record_count=len(records))
-        rows, unusual = self._plainly(records, batch)
-        for place in unusual:
-            record = records[place]
-            if again is not None and isinstance(record.value, LineEnvelope):
-                record = again(record)
-            rows[place] = self._mended_row(record, batch)
-        kept = list(zip(records, rows, strict=True))
-        if self._has_limits or None in rows:
-            kept = [each for each in kept if self._is_kept(*each, batch)]
-        batch.rows = [row for _, row in kept if row is not None]
-        batch.lines = [record.line for record, _ in kept]
-        batch.raws = [
-            record.raw or self._mender.raw(record.value) for record, _ in kept
-        ]
-        fill_identities(batch.rows, self.source.name, self._ordinals)
+        rows, places, unusual = self._plainly(records, batch)
+        if unusual:
+            rows, places = self._with_mended(
+                records, rows, places, unusual, batch, again
+            )
+        if self._has_limits:
+            rows, places = self._within_limits(records, rows, places, batch)
+        batch.rows = rows
+        kept = records
+        if len(rows) < len(records):
+            kept = [records[place] for place in places.tolist()]
+        batch.lines = [record.line for record in kept]
+        batch.raws = [record.raw or self._mender.raw(record.value) for record in kept]
+        fill_identities(rows, self.source.name, self._ordinals)
         return batch
 
     def _plainly(
         self, records: Sequence[Record], batch: Batch
-    ) -> tuple[list[Row | None], list[int]]:
-        """Go the short way; return rows, and the places of those that need the long."""
+    ) -> tuple[Rows, np.ndarray, list[int]]:
+        """Go the short way: return rows, their places, and those that need the long."""
         drafts, places, unusual = [], [], []
         draft_of = self._drafter.draft
+        is_any_dropped = self.is_suppressed is not None
         for place, record in enumerate(records):
             try:
                 draft = draft_of(record.value)
             except UNUSUAL:
                 unusual.append(place)
                 continue
-            if not self._is_dropped(draft, batch):
-                drafts.append(draft)
-                places.append(place)
-        rows: list[Row | None] = [None] * len(records)
-        for place, row in zip(places, self._plain_rows.make(drafts), strict=True):
-            rows[place] = row
-            if row is None:
-                unusual.append(place)
-        return rows, sorted(unusual)
+            if (draft is None or is_any_dropped) and self._is_dropped(draft, batch):
+                continue
+            drafts.append(draft)
+            places.append(place)
+        rows, kept = self._plain_rows.make(drafts)
+        drafted = np.array(places, dtype=np.int64)
+        if len(kept) < len(drafts):
+            unusual = sorted([*unusual, *np.delete(drafted, kept).tolist()])
+        return rows, drafted[kept], unusual
+
+    def _with_mended(
+        self,
+        records: Sequence[Record],
+        rows: Rows,
+        places: np.ndarray,
+        unusual: Sequence[int],
+        batch: Batch,
+        again: Again | None,
+    ) -> tuple[Rows, np.ndarray]:
+        """Add the rows of records that go the long way, where they belong."""
+        mended: dict[int, Row] = {}
+        for place in unusual:
+            record = records[place]
+            if again is not None and isinstance(record.value, LineEnvelope):
+                record = again(record)
+            row = self._mended_row(record, batch)
+            if row is not None:
+                mended[place] = row
+        if not mended:
+            return rows, places
+        rows = Rows.joined([rows, Rows.of(mended.values())])
+        places = np.append(places, list(mended))
+        order = np.argsort(places)
+        return rows.take(order), places[order]
 
     def _is_dropped(self, draft: Draft | None, batch: Batch) -> bool:
         """Tell whether an event may not be kept, and count it then."""
@@ -194,32 +222,40 @@ class Normalizer:
             _storable(known.get("user_id")), _storable(known.get("device_id"))
         )
 
-    def _is_kept(self, record: Record, row: Row | None, batch: Batch) -> bool:
+    def _within_limits(
+        self,
+        records: Sequence[Record],
+        rows: Rows,
+        places: np.ndarray,
+        batch: Batch,
+    ) -> tuple[Rows, np.ndarray]:
         """Set aside what the source's own rules do not let in, at least not yet."""
-        if row is None or not self._has_limits:
-            return row is not None
-        outcome, reason = "held", Reason.TOO_LATE
-        if self.source.too_late != "hold" or not row.is_too_late:
-            allowance = self.row_allowance
-            if allowance is None or self._row_count < allowance:
-                self._row_count += 1
-                return True
+        is_held = rows.is_too_late & (self.source.too_late == "hold")
+        is_kept = ~is_held
+        if self.row_allowance is not None:
+            is_kept &= self._row_count + np.cumsum(is_kept) <= self.row_allowance
+        self._row_count += int(is_kept.sum())
+        for at in np.flatnonzero(~is_kept).tolist():
+            record, row = records[places[at]], rows[at]
             outcome, reason = "quarantined", Reason.OVER_QUOTA
-        batch.set_aside.append(
-            SetAside(
-                outcome=outcome,
-                reason=reason.value,
-                pointer="",
-                expected=None,
-                contract_version=row.contract_version,
-                event_name=row.event_name,
-                event_id=row.event_id if row.event_key is not None else None,
-                line=record.line,
-                offset=record.offset,
-                raw=record.raw or self._mender.raw(record.value),
+            if is_held[at]:
+                outcome, reason = "held", Reason.TOO_LATE
+            batch.set_aside.append(
+                SetAside(
+                    outcome=outcome,
+                    reason=reason.value,
+                    pointer="",
+                    expected=None,
+                    contract_version=row.contract_version,
+                    event_name=row.event_name,
+                    event_id=row.event_id if row.event_key is not None else None,
+                    line=record.line,
+                    offset=record.offset,
+                    raw=record.raw or self._mender.raw(record.value),
+                )
             )
-        )
-        return False
+        kept = np.flatnonzero(is_kept)
+        return (rows, places) if is_kept.all() else (rows.take(kept), places[kept])
 
 
 def _storable(value: object) -> str | None:

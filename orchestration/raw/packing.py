@@ -12,7 +12,8 @@ from typing import Any
 
 from orchestration.raw.clocks import to_micros
 from orchestration.raw.contracts import HOT_COLUMNS
-from orchestration.raw.records import EVENT_COLUMNS, Row
+from orchestration.raw.records import EVENT_COLUMNS
+from orchestration.raw.row_columns import Row
 
 Pack = Callable[[Any], bytes]
 

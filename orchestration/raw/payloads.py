@@ -5,19 +5,22 @@ client that tries again says the same event. Adding a field to the envelope chan
 hash, since absent fields are left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import repeat
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from orchestration.raw.clocks import to_micros
+from orchestration.raw.draft_columns import Said
 from orchestration.raw.drafts import Draft
 from orchestration.raw.envelope import NOTHING, STRING_LENGTH, Envelope, LineEnvelope
 
 EMPTY = b"{}"
 _encoder = msgspec.json.Encoder(order="sorted")
+_FIELDS = LineEnvelope.__struct_fields__
 _NUL = b"\\u0000"
 
 
@@ -36,15 +39,31 @@ def payload_of(draft: Draft) -> bytes:
 
 
 def payloads_of(
-    drafts: Sequence[Draft], occurred: Sequence[int | None]
+    said: Said, texts: Sequence[bytes], occurred: Sequence[int | None]
 ) -> list[bytes | None]:
-    """Return the hash of each draft, of which it is told when it occurred.
+    """Return the hash of what each of many envelopes says.
 
     None where no table can hold what was sent.
+
+    Parameters
+    ----------
+    texts : sequence of bytes
+        Their properties, as canonical JSON.
+    occurred : sequence of int or None
+        When they occurred, in microseconds since 1970.
     """
-    for draft, instant in zip(drafts, occurred, strict=True):
-        _strip(draft, instant)
-    envelopes = [draft.envelope for draft in drafts]
+    # The address is left out, unless no table can hold it.
+    kept = [None if ip is None or _is_storable(ip) else ip for ip in said.ip]
+    columns: dict[str, Iterable[object]] = {
+        **said._asdict(),
+        "occurred_at": occurred,
+        **dict.fromkeys(("sent_at", "received_at"), repeat(None)),
+        "ip": kept,
+        "properties": [
+            NOTHING if text is EMPTY or text == EMPTY else Raw(text) for text in texts
+        ],
+    }
+    envelopes = list(map(LineEnvelope, *map(columns.__getitem__, _FIELDS)))
     try:
         together = _encoder.encode_lines(envelopes)
     except ValueError:

@@ -1,10 +1,9 @@
 """What a source declares, compiled: its words, its times, its contracts, its basis."""
 
 from collections.abc import Callable
-from datetime import UTC
 from zoneinfo import ZoneInfo
 
-from orchestration.raw.clocks import read_instant, to_utc
+from orchestration.raw.clocks import read_instant
 from orchestration.raw.contracts import (
     CUSTOM,
     CUSTOM_NAME,
@@ -12,7 +11,7 @@ from orchestration.raw.contracts import (
     Contract,
     Contracts,
 )
-from orchestration.raw.envelope import TIME_FIELDS, Envelope
+from orchestration.raw.envelope import TIME_FIELDS
 from orchestration.raw.mapping import Mapper, snake_case
 from orchestration.raw.reasons import Reason, RejectedError
 from orchestration.raw.sources import Source
@@ -69,15 +68,6 @@ class Preparation:
                     pointer=f"/{name}",
                 )
         return envelope
-
-    def set_clocks(self, envelope: Envelope) -> None:
-        """Say the times of an envelope in UTC; those without offset are of the zone."""
-        if (time := envelope.occurred_at) is not None and time.tzinfo is not UTC:
-            envelope.occurred_at = to_utc(time, self._zone)
-        if (time := envelope.sent_at) is not None and time.tzinfo is not UTC:
-            envelope.sent_at = to_utc(time, self._zone)
-        if (time := envelope.received_at) is not None and time.tzinfo is not UTC:
-            envelope.received_at = to_utc(time, self._zone)
 
     def purposes_of(self, consent: list[str] | None) -> tuple[str, ...]:
         """Return what an event may be used for, which may be nothing."""

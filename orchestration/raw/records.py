@@ -1,12 +1,14 @@
 """What passes from reading through normalising to loading."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from itertools import chain
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from orchestration.raw.envelope import Envelope
+from orchestration.raw.row_columns import Rows
 
 # All columns of raw.events in table order, except load_id, which the load adds.
 EVENT_COLUMNS: tuple[str, ...] = (
@@ -78,41 +80,6 @@ class Record(Struct, frozen=True, gc=False):
     problem: str | None
 
 
-class Row(Struct, gc=False):
-    """A row of raw.events: what loading looks at, and the row as COPY takes it.
-
-    Attributes
-    ----------
-    event_key : int or None
-        None until the row has an identity; then `event_id` is a hash of its content,
-        and `packed` lacks its beginning.
-    id_hash : int
-        The other half of the hash that the key is of.
-    occurred_at, received_at, sent_at : int
-        Microseconds since 1970.
-    packed : bytes
-        The columns of `packing.PACKED_COLUMNS`, without `load_id`.
-    packed_key : bytes
-        Its row of raw.event_keys, if no other event has the same key.
-    """
-
-    event_key: int | None
-    id_hash: int
-    event_id: str
-    event_name: str
-    occurred_on: date
-    occurred_at: int
-    received_at: int | None
-    sent_at: int | None
-    payload_hash: int
-    device_id: str | None
-    has_violation: bool
-    contract_version: int
-    is_too_late: bool
-    packed: bytes
-    packed_key: bytes
-
-
 class SetAside(NamedTuple):
     """A record that was read and not accepted, with the reason and the place."""
 
@@ -136,7 +103,7 @@ class Batch:
     found while loading.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    rows: Rows = field(default_factory=Rows)
     lines: list[int] = field(default_factory=list)
     raws: list[bytes] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
@@ -144,12 +111,18 @@ class Batch:
     not_consented_count: int = 0
     suppressed_count: int = 0
 
-    def add(self, other: "Batch") -> None:
-        """Add what became of the records that follow."""
-        self.rows += other.rows
-        self.lines += other.lines
-        self.raws += other.raws
-        self.set_aside += other.set_aside
-        self.record_count += other.record_count
-        self.not_consented_count += other.not_consented_count
-        self.suppressed_count += other.suppressed_count
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Return what became of records that follow each other."""
+    if len(batches) == 1:
+        return batches[0]
+    follow = chain.from_iterable
+    return Batch(
+        Rows.joined([batch.rows for batch in batches]),
+        list(follow(batch.lines for batch in batches)),
+        list(follow(batch.raws for batch in batches)),
+        list(follow(batch.set_aside for batch in batches)),
+        sum(batch.record_count for batch in batches),
+        sum(batch.not_consented_count for batch in batches),
+        sum(batch.suppressed_count for batch in batches),
+    )

@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import psycopg
 from psycopg import sql
 
 from orchestration.raw.chunks import Chunk
 from orchestration.raw.clocks import from_micros
-from orchestration.raw.records import Row
+from orchestration.raw.row_columns import Row
 from orchestration.raw.set_aside import insert_replaced_conflicts, withdraw_conflicts
 from orchestration.raw.winners import Identity, StoredKey
 
@@ -72,8 +72,9 @@ def delete_replaced(
         }
         for position in group:
             row = chunk.rows[position]
-            if (row.event_key, row.event_id) in found:
-                replaced[position] = found[row.event_key, row.event_id]
+            before = found.get((cast("int", row.event_key), row.event_id))
+            if before is not None:
+                replaced[position] = before
     return replaced
 
 

@@ -14,11 +14,12 @@ from orchestration.raw.envelope import Envelope
 from orchestration.raw.keys import event_key, halves, identify
 from orchestration.raw.money import to_minor
 from orchestration.raw.ordinals import Ordinals
-from orchestration.raw.packing import pack_identity, pack_key, pack_row
+from orchestration.raw.packing import pack_identity, pack_row
 from orchestration.raw.pages import NO_PAGE, read_page
 from orchestration.raw.payloads import payload_of
 from orchestration.raw.reasons import Reason, RejectedError
-from orchestration.raw.records import EVENT_COLUMNS, Row
+from orchestration.raw.records import EVENT_COLUMNS
+from orchestration.raw.row_columns import Row, Rows
 from orchestration.raw.sources import Source
 
 _VALUE, _CURRENCY = HOT_COLUMNS.index("value_minor"), HOT_COLUMNS.index("currency")
@@ -43,14 +44,14 @@ class RowMaker:
             floor=floor,
             days_late_allowed=source.days_late_allowed,
         )
-        self._zone = ZoneInfo(source.timezone)
+        self.zone = ZoneInfo(source.timezone)
         self.default_time = (
             to_utc(arrived_at or now) if source.missing_time == "arrival" else None
         )
         self._networks = source.internal.networks()
         self._internal_agents = tuple(map(str.lower, source.internal.agents))
         self._internal_users = frozenset(source.internal.users)
-        self._has_internal = bool(
+        self.has_internal = bool(
             self._networks or self._internal_agents or self._internal_users
         )
 
@@ -69,9 +70,9 @@ class RowMaker:
             raise RejectedError(Reason.MISSING_SUBJECT, "", "a device_id or a user_id")
         received, sent = envelope.received_at, envelope.sent_at
         if received is not None:
-            received = to_utc(received, self._zone)
+            received = to_utc(received, self.zone)
         if sent is not None:
-            sent = to_utc(sent, self._zone)
+            sent = to_utc(sent, self.zone)
         clocks = self.clocks.settle(self._occurred_at(envelope), sent, received)
         page = NO_PAGE
         if envelope.page_url is not None or envelope.referrer is not None:
@@ -130,7 +131,7 @@ class RowMaker:
         occurred = envelope.occurred_at
         if occurred is not None:
             # The payload hash is about the instant, however it was written.
-            envelope.occurred_at = to_utc(occurred, self._zone)
+            envelope.occurred_at = to_utc(occurred, self.zone)
             return envelope.occurred_at
         if self.default_time is None:
             raise RejectedError(
@@ -140,7 +141,7 @@ class RowMaker:
 
     def is_internal(self, envelope: Envelope) -> bool:
         """Tell whether an event is of our own people or machines."""
-        if not self._has_internal:
+        if not self.has_internal:
             return False
         agent = (envelope.user_agent or "").lower()
         return (
@@ -169,7 +170,6 @@ def row_of(columns: Sequence) -> Row:
         said["contract_version"],
         said["lateness"] == "too_late",
         pack_row(columns),
-        b"",
     )
     if said["event_key"] is not None:
         _, id_hash = identify(said["source"], said["event_id"])
@@ -177,14 +177,16 @@ def row_of(columns: Sequence) -> Row:
     return row
 
 
-def fill_identities(rows: Sequence[Row], source: str, ordinals: Ordinals) -> None:
+def fill_identities(rows: Rows, source: str, ordinals: Ordinals) -> None:
     """Give rows without an id one from source, content and ordinal in their file."""
-    nameless = [row for row in rows if row.event_key is None]
-    hashes = [halves(bytes.fromhex(row.event_id[:32]))[0] for row in nameless]
-    for row, ordinal in zip(nameless, ordinals.number(hashes), strict=True):
+    places = rows.nameless()
+    hashes = [halves(bytes.fromhex(rows.event_ids[at][:32]))[0] for at in places]
+    for place, ordinal in zip(places, ordinals.number(hashes), strict=True):
+        row = rows[place]
         content = f"{source}\x1f{row.event_id}\x1f{ordinal}".encode()
         row.event_id = sha256(content).hexdigest()[:32]
         _complete(row, *identify(source, row.event_id))
+        rows.replace(place, row)
 
 
 def _complete(row: Row, key: int, id_hash: int) -> None:
@@ -192,7 +194,6 @@ def _complete(row: Row, key: int, id_hash: int) -> None:
     row.event_key, row.id_hash = key, id_hash
     begin = pack_identity(row.event_id, key, row.payload_hash)
     row.packed = begin + row.packed
-    row.packed_key = pack_key(row, 0)
 
 
 def hot_columns(

@@ -6,7 +6,7 @@ import psycopg
 
 from orchestration.raw.bulk import copy_rows
 from orchestration.raw.chunks import Chunk, Part
-from orchestration.raw.records import Row
+from orchestration.raw.row_columns import Row
 
 _COLUMNS = (
     "load_id",

@@ -10,7 +10,7 @@ import psycopg
 
 from orchestration.raw.bulk import copy_packed, copy_rows
 from orchestration.raw.packing import EPOCH_MICROS, pack_text
-from orchestration.raw.records import Row
+from orchestration.raw.row_columns import EPOCH_DAY, Rows
 
 # How many touched devices are kept in memory before they are written out.
 _DEVICE_LIMIT = 200_000
@@ -43,16 +43,14 @@ class Touched:
         """Return the days touched so far."""
         return {day for _, day, _ in self._rows}
 
-    def add_rows(self, load_id: int, rows: Sequence[Row]) -> None:
+    def add_rows(self, load_id: int, rows: Rows) -> None:
         """Note the rows that a load brings."""
-        days = [row.occurred_on for row in rows]
-        names = Counter(zip(days, [row.event_name for row in rows], strict=True))
-        for (day, name), count in names.items():
+        names = Counter(zip(rows.days.tolist(), rows.event_names, strict=True))
+        for (number, name), count in names.items():
+            day = date.fromordinal(EPOCH_DAY + number)
             self._rows[load_id, day, name] += count
             self._changes[load_id, day, name] += count
-        self.add_devices(
-            load_id, [row.device_id for row in rows], [row.occurred_at for row in rows]
-        )
+        self.add_devices(load_id, rows.device_ids, rows.occurred_at.tolist())
 
     def add_days(
         self, touched: Iterable[tuple[int, date, str]], *, change: int

@@ -1,12 +1,14 @@
 """Which copy of an event is kept: a rule over the copies, never the loading order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
-from orchestration.raw.clocks import to_micros
-from orchestration.raw.records import Row
+import numpy as np
+
+from orchestration.raw.clocks import NEVER, to_micros
+from orchestration.raw.row_columns import Rows
 
 # Nulls last: a copy without the time comes after every copy that has one.
 _NULL = 2**63 - 1
@@ -43,16 +45,23 @@ class Verdict:
     conflicts: list[int] = field(default_factory=list)
 
 
-def rank(row: Row) -> Rank:
-    """Return where a row stands among the copies of its event; the smallest wins."""
-    received = _NULL if row.received_at is None else row.received_at
-    return received, row.payload_hash, _NULL if row.sent_at is None else row.sent_at
+class Copies:
+    """Some rows as copies of events: which event, and where each stands."""
+
+    def __init__(self, rows: Rows, positions: np.ndarray) -> None:
+        self.positions = positions.tolist()
+        self.payloads = rows.payload_hashes[positions].tolist()
+        keys, hashes = rows.event_keys[positions], rows.id_hashes[positions]
+        self.identities = list(zip(keys.tolist(), hashes.tolist(), strict=True))
+        received, sent = (
+            np.where(times == NEVER, _NULL, times).tolist()
+            for times in (rows.received_at[positions], rows.sent_at[positions])
+        )
+        self.ranks = list(zip(received, self.payloads, sent, strict=True))
 
 
 def decide(
-    rows: Sequence[Row],
-    positions: Sequence[int],
-    stored: Mapping[Identity, StoredKey],
+    rows: Rows, positions: np.ndarray, stored: Mapping[Identity, StoredKey]
 ) -> Verdict:
     """Sort the rows at `positions` into new, better than stored, duplicate, conflict.
 
@@ -60,40 +69,37 @@ def decide(
     conflict when it says something else under the same id.
     """
     verdict = Verdict()
-    winners, losers = _contest(rows, positions)
+    copies = Copies(rows, positions)
+    winners, losers = _contest(copies)
     kept: dict[Identity, int] = {}
-    for identity, position in winners.items():
+    for identity, place in winners.items():
         before = stored.get(identity)
-        kept[identity] = rows[position].payload_hash
+        kept[identity] = copies.payloads[place]
         if before is None:
-            verdict.new.append(position)
-        elif rank(rows[position]) < before.rank:
-            verdict.better.append(position)
+            verdict.new.append(copies.positions[place])
+        elif copies.ranks[place] < before.rank:
+            verdict.better.append(copies.positions[place])
         else:
             kept[identity] = before.payload_hash
-            losers.append(position)
-    for position in losers:
-        row = rows[position]
-        same = row.payload_hash == kept[row.event_key, row.id_hash]
-        (verdict.duplicates if same else verdict.conflicts).append(position)
+            losers.append(place)
+    for place in losers:
+        same = copies.payloads[place] == kept[copies.identities[place]]
+        lost = verdict.duplicates if same else verdict.conflicts
+        lost.append(copies.positions[place])
     return verdict
 
 
-def _contest(
-    rows: Sequence[Row], positions: Sequence[int]
-) -> tuple[dict[Identity, int], list[int]]:
-    """Return the best row of every identity, and the positions of all others."""
+def _contest(copies: Copies) -> tuple[dict[Identity, int], list[int]]:
+    """Return the best copy of every event, the smallest rank, and all other copies."""
     winners: dict[Identity, int] = {}
     losers: list[int] = []
-    for position in positions:
-        row = rows[position]
-        identity = row.event_key, row.id_hash
-        other = winners.setdefault(identity, position)
-        if other == position:
+    for place, identity in enumerate(copies.identities):
+        other = winners.setdefault(identity, place)
+        if other == place:
             continue
-        if rank(row) < rank(rows[other]):
-            winners[identity] = position
+        if copies.ranks[place] < copies.ranks[other]:
+            winners[identity] = place
             losers.append(other)
         else:
-            losers.append(position)
+            losers.append(place)
     return winners, losers

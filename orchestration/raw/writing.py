@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from itertools import groupby
+from datetime import date
 from operator import attrgetter
 from typing import cast
 
@@ -18,6 +18,7 @@ import psycopg
 from orchestration.raw.bulk import copy_packed
 from orchestration.raw.chunks import Chunk, Part
 from orchestration.raw.clocks import to_micros
+from orchestration.raw.fixed_columns import pack_keys
 from orchestration.raw.ledger import Counts, close_loads, open_load
 from orchestration.raw.packing import (
     KEY_COLUMNS,
@@ -26,12 +27,12 @@ from orchestration.raw.packing import (
     pack_key,
 )
 from orchestration.raw.partitions import Partitions
-from orchestration.raw.records import Row
 from orchestration.raw.replacing import (
     delete_replaced,
     exchange_conflicts,
     move_keys,
 )
+from orchestration.raw.row_columns import EPOCH_DAY, Rows
 from orchestration.raw.set_aside import copy_set_aside, insert_conflicts
 from orchestration.raw.touched import Touched
 from orchestration.raw.winners import Identity, StoredKey, Verdict, decide
@@ -82,7 +83,7 @@ class Writing:
             self._count_records(part)
         copy_set_aside(self._connection, self._source, parts)
         chunk = Chunk(parts)
-        if not chunk.rows:
+        if not len(chunk.rows):
             return
         keys, clashing = _sorted_keys(chunk)
         stored, probes = self._probe(keys)
@@ -91,7 +92,7 @@ class Writing:
         if verdict.better:
             self._replace(chunk, verdict, stored)
         self._accept(chunk, verdict.new + verdict.better)
-        new = [chunk.rows[position] for position in verdict.new]
+        new = chunk.rows.take(np.array(verdict.new, dtype=np.int64))
         self._insert_keys(new, probes, doubtful)
         insert_conflicts(self._connection, self._source, chunk, verdict.conflicts)
         for position in verdict.duplicates:
@@ -120,13 +121,14 @@ class Writing:
         """Return the stored copies of the chunk's events, and the next free probes."""
         stored: dict[Identity, StoredKey] = {}
         probes: dict[int, int] = {}
+        # In a select of its own, since the planner would weigh every key it sees.
         with self._connection.cursor(binary=True) as cursor:
             cursor.execute(
                 """
                 select
                     key, id_hash, probe, occurred_on, received_at, payload_hash, sent_at
                 from raw.event_keys
-                where key = any(%s::bigint[])
+                where key = any((select %s::bigint[])::bigint[])
                 """,
                 (f"{{{','.join(map(str, keys))}}}",),
             )
@@ -170,35 +172,43 @@ class Writing:
         return self._replacements[load_id]
 
     def _accept(self, chunk: Chunk, positions: Sequence[int]) -> None:
-        by_load = [
-            (load_id, [chunk.rows[at] for at in group])
-            for load_id, group in groupby(positions, key=chunk.load_ids.__getitem__)
-        ]
-        days = {row.occurred_on for _, rows in by_load for row in rows}
+        by_load = list(chunk.by_load(positions))
+        days = {
+            date.fromordinal(EPOCH_DAY + day)
+            for _, rows in by_load
+            for day in np.unique(rows.days).tolist()
+        }
         self._partitions.ensure(days)
         copy_packed(
             self._connection,
             "raw.events",
             PACKED_COLUMNS,
-            ((pack_int8(load), [row.packed for row in rows]) for load, rows in by_load),
+            ((pack_int8(load_id), rows.packed) for load_id, rows in by_load),
         )
         for load_id, rows in by_load:
             self.touched.add_rows(load_id, rows)
             self.counts[load_id].accepted_count += len(rows)
-            self.counts[load_id].accepted_with_violation_count += sum(
-                row.has_violation for row in rows
+            self.counts[load_id].accepted_with_violation_count += int(
+                rows.has_violation.sum()
             )
 
     def _insert_keys(
-        self, rows: Sequence[Row], probes: Mapping[int, int], doubtful: AbstractSet[int]
+        self, rows: Rows, probes: Mapping[int, int], doubtful: AbstractSet[int]
     ) -> None:
-        if doubtful:
-            shared = [row for row in rows if row.event_key in doubtful]
-            rows = [row for row in rows if row.event_key not in doubtful]
-        else:
-            shared = []
-        keys = np.array([row.event_key for row in rows], dtype=np.int64)
-        packed = [rows[place].packed_key for place in np.argsort(keys).tolist()]
+        is_shared = _is_among(rows, doubtful)
+        shared = rows.take(np.flatnonzero(is_shared))
+        alone = np.flatnonzero(~is_shared)
+        order = alone[np.argsort(rows.event_keys[alone])]
+        packed = pack_keys(
+            {
+                "key": rows.event_keys[order],
+                "id_hash": rows.id_hashes[order],
+                "occurred_on": rows.days[order],
+                "received_at": rows.received_at[order],
+                "payload_hash": rows.payload_hashes[order],
+                "sent_at": rows.sent_at[order],
+            }
+        )
         packed += _other_keys(shared, probes)
         copy_packed(self._connection, "raw.event_keys", KEY_COLUMNS, [(b"", packed)])
 
@@ -208,7 +218,7 @@ def _sorted_keys(chunk: Chunk) -> tuple[list[int], set[int]]:
 
     Sorted, so that the index is read front to back rather than at random.
     """
-    keys = np.sort(np.array([row.event_key for row in chunk.rows], dtype=np.int64))
+    keys = np.sort(chunk.rows.event_keys)
     is_repeated = keys[1:] == keys[:-1]
     return keys.tolist(), set(keys[1:][is_repeated].tolist())
 
@@ -219,16 +229,19 @@ def _judged(
     """Decide about rows whose keys others have; all other rows are new."""
     if not doubtful:
         return Verdict(new=list(range(len(chunk.rows))))
-    is_doubtful = [row.event_key in doubtful for row in chunk.rows]
-    verdict = decide(
-        chunk.rows, [at for at, is_met in enumerate(is_doubtful) if is_met], stored
-    )
-    verdict.new += [at for at, is_met in enumerate(is_doubtful) if not is_met]
+    is_doubtful = _is_among(chunk.rows, doubtful)
+    verdict = decide(chunk.rows, np.flatnonzero(is_doubtful), stored)
+    verdict.new += np.flatnonzero(~is_doubtful).tolist()
     verdict.new.sort()
     return verdict
 
 
-def _other_keys(rows: Sequence[Row], probes: Mapping[int, int]) -> Iterator[bytes]:
+def _is_among(rows: Rows, keys: AbstractSet[int]) -> np.ndarray:
+    """Tell of each row whether its key is one of a few."""
+    return np.isin(rows.event_keys, np.array(list(keys), dtype=np.int64))
+
+
+def _other_keys(rows: Rows, probes: Mapping[int, int]) -> Iterator[bytes]:
     """Yield the keys of rows that share theirs with others, in their order."""
     before, probe = None, 0
     for row in sorted(rows, key=attrgetter("event_key")):

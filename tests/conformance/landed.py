@@ -11,7 +11,7 @@ import pytest
 from orchestration.raw.contracts import Contracts
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.reading import read_records
-from orchestration.raw.records import Batch
+from orchestration.raw.records import Batch, joined
 from orchestration.raw.sources import Source, load_source
 from tests.unpacking import unpacked
 
@@ -48,7 +48,7 @@ def normalizer(source: Source, *, timezone: str = "UTC") -> Normalizer:
 
 def load(content: bytes, source: Source, *, name: str = "file") -> Batch:
     """Normalise a file in chunks of an awkward size."""
-    one, whole = normalizer(source), Batch()
+    one, parts = normalizer(source), []
     reader = read_records(
         io.BytesIO(content),
         name=name,
@@ -57,7 +57,8 @@ def load(content: bytes, source: Source, *, name: str = "file") -> Batch:
         plain=one.plain,
     )
     while chunk := list(islice(reader, 997)):
-        whole.add(one.normalize(chunk, again=reader.again))
+        parts.append(one.normalize(chunk, again=reader.again))
+    whole = joined(parts)
     assert whole.record_count == (
         len(whole.rows) + len(whole.set_aside) + whole.not_consented_count
     )

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from msgspec.structs import replace as replaced
 
 from orchestration.raw.contracts import Contracts
@@ -14,7 +15,8 @@ from orchestration.raw.formats.json_values import DECODE_ERRORS
 from orchestration.raw.formats.plain_lines import Plain
 from orchestration.raw.normalize import Normalizer
 from orchestration.raw.reading import read_again, read_records
-from orchestration.raw.records import Batch, Record, Row
+from orchestration.raw.records import Batch, Record
+from orchestration.raw.row_columns import Rows
 from orchestration.raw.sources import Source, load_source
 from tests.unpacking import unpacked
 
@@ -70,8 +72,7 @@ class LongWay(Normalizer):
 
     def _plainly(self, records, batch):
         del batch
-        rows: list[Row | None] = [None] * len(records)
-        return rows, list(range(len(records)))
+        return Rows(), np.empty(0, np.int64), list(range(len(records)))
 
 
 def long_way(source: Source = WEB, **said) -> Normalizer:
@@ -119,7 +120,7 @@ def one_row(source: Source = WEB, **said) -> dict:
 
 
 def reason_of(batch: Batch) -> tuple[str, str]:
-    assert not batch.rows
+    assert len(batch.rows) == 0
     (aside,) = batch.set_aside
     return aside.reason, aside.pointer
 

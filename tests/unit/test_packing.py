@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from orchestration.raw.clocks import NEVER, from_micros
 from orchestration.raw.fixed_columns import KEYS_SIZE, pack_fixed, pack_keys
 from orchestration.raw.packing import TIMES, pack_columns, pack_identity, pack_key
-from orchestration.raw.records import Row
+from orchestration.raw.row_columns import Row
 
 BIGINTS = st.integers(-(2**63), 2**63 - 1)
 MICROS = st.integers(-(2**55), 2**55)
@@ -30,7 +30,6 @@ ROWS = st.lists(
         contract_version=st.just(1),
         is_too_late=st.booleans(),
         packed=st.just(b""),
-        packed_key=st.just(b""),
     ),
     max_size=20,
 )

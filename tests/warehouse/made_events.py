@@ -8,6 +8,7 @@ from orchestration.raw.groups import GroupLoaded, ReadFile, load_group
 from orchestration.raw.keys import event_key
 from orchestration.raw.ledger import FileLoad, FileSeen
 from orchestration.raw.records import EVENT_COLUMNS, Batch, SetAside
+from orchestration.raw.row_columns import Rows
 from orchestration.raw.rows import row_of
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -57,7 +58,7 @@ def row(event_id: str, *, payload: str = "", minutes: int = 0, **columns) -> tup
 def batch(*rows: tuple, quarantined: int = 0) -> Batch:
     """A batch of rows, and of records that were quarantined."""
     return Batch(
-        rows=[row_of(made) for made in rows],
+        rows=Rows.of([row_of(made) for made in rows]),
         lines=list(range(1, len(rows) + 1)),
         raws=[f"raw {made[2]}".encode() for made in rows],
         set_aside=[
