@@ -1,12 +1,15 @@
 """Rows side by side are the rows one by one."""
 
 import datetime as dt
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.raw.chunks import Chunk, Part
+from orchestration.raw.records import Batch
 from orchestration.raw.row_columns import Row, Rows
 from tests.unit.normalizing import event, is_conserved, normalize
 
@@ -64,6 +67,20 @@ def test_a_row_is_replaced_alone(rows, row, data):
     other = data.draw(ROW)
     columns.replace(place, other)
     assert list(columns) == [*rows[:place], other, *rows[place:]]
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(1, 3), ROWS), max_size=4), st.data())
+def test_rows_go_to_their_loads_in_the_order_asked_for(parts, data):
+    chunk = Chunk([Part(load_id, Batch(rows=Rows.of(rows))) for load_id, rows in parts])
+    owned = [(load_id, row) for load_id, rows in parts for row in rows]
+    some = st.lists(st.sampled_from(range(len(owned)))) if owned else st.just([])
+    places = data.draw(some)
+    found = list(chunk.by_load(places))
+    assert [(load, row) for load, rows in found for row in rows] == [
+        owned[place] for place in places
+    ]
+    assert all(before[0] != after[0] for before, after in pairwise(found))
 
 
 @pytest.mark.parametrize("name", ["occurred_at", "sent_at", "received_at"])
