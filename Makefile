@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 WITHIN := $(BIN)/python -m orchestration.warehouse.within
 # Every process has a server of its own; what shares a fixture stays in one process.
-PARALLEL := -n logical --maxprocesses 4 --dist loadgroup
+PARALLEL := -n logical --maxprocesses 4
 UNIT := $(BIN)/python -m pytest -m "not long and not thorough" \
 	--durations=0 --durations-min=1 -q
 # What a check rests on: the files, and the folders, which tell of one that is gone.

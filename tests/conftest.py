@@ -17,18 +17,25 @@ from psycopg import sql
 from orchestration.warehouse.connection import connect, sibling_url
 from orchestration.warehouse.embedded import embedded_server, stop_server
 from orchestration.warehouse.migrations import migrate
+from tests.parallel import InGroups, turn_of
 
 # The same inputs on every run, and no clock: a busy machine is no defect.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("fixed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> InGroups:
     """Keep what shares a fixture in one process, when tests run in several."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        group = "story" if "story" in fixtures else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    return InGroups(config, log)
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Begin with what takes long, when tests run in several processes."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: turn_of(item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish() -> None:
