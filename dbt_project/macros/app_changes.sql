@@ -1,6 +1,6 @@
-{# Before a model that follows single bookings: those of which anything was or is on a day
-   that their tables changed. History keeps what is gone; what an erasure took from it is
-   known by what we made of it. #}
+{# Before a model that follows single bookings: those of which an extract changed anything,
+   and those with anything on a day that was touched otherwise. History keeps what is gone;
+   what an erasure took from it is known by what we made of it. #}
 {% macro record_changed_bookings() -%}
     {%- if is_partial() -%}
         insert into ops.changed_units (build_id, model, unit_key)
@@ -8,11 +8,25 @@
 
         changed as (
 
-            {{ changed_instants(['raw.app_bookings', 'raw.app_booking_states']) }}
+            {{ instants_touched_otherwise() }}
 
         )
 
-        select distinct
+        select
+            {{ build_id() }},
+            'raw.app_bookings',
+            bookings.booking_id
+        from raw.app_bookings as bookings
+        where {{ is_of_claimed_loads('bookings') }}
+        union
+        select
+            {{ build_id() }},
+            'raw.app_bookings',
+            states.booking_id
+        from raw.app_booking_states as states
+        where {{ is_of_claimed_loads('states') }}
+        union
+        select
             {{ build_id() }},
             'raw.app_bookings',
             found.booking_id
@@ -60,31 +74,24 @@
 {% macro record_changed_customers() -%}
     {%- if is_partial() -%}
         insert into ops.changed_units (build_id, model, unit_key)
-        with
-
-        changed as (
-
-            select changed.unit_key as booking_id
-            from ops.changed_units as changed
-            where changed.build_id = {{ build_id() }} and changed.model = 'bookings'
-
-        )
-
         select
             {{ build_id() }},
             'bookings.customers',
             {{ customer_key() }}
-        from changed
-        inner join marts.bookings as bookings using (booking_id)
+        from {{ changed_units_of('marts.bookings', 'booking_id', ['bookings']) }} as bookings
         where provider_id is not null
         union
         select
             {{ build_id() }},
             'bookings.customers',
-            made.customer_key
-        from changed
-        inner join {{ this }} as made
-            on changed.booking_id in (made.first_booking_id, made.second_booking_id)
+            firsts.customer_key
+        from {{ changed_units_of(this, 'first_booking_id', ['bookings']) }} as firsts
+        union
+        select
+            {{ build_id() }},
+            'bookings.customers',
+            seconds.customer_key
+        from {{ changed_units_of(this, 'second_booking_id', ['bookings']) }} as seconds
         on conflict do nothing;
 
         analyze ops.changed_units
@@ -96,21 +103,16 @@
     jsonb_build_array(provider_id, user_id)::text
 {%- endmacro %}
 
-{# Rows of customers whose bookings changed: read from the key, so that an index serves. #}
-{% macro is_changed_customer() -%}
-    {%- if is_partial() -%}
-        (provider_id, user_id) in (
-            select
-                changed.unit_key::jsonb ->> 0,
-                changed.unit_key::jsonb ->> 1
-            from ops.changed_units as changed
-            where
-                changed.build_id = {{ build_id() }}
-                and changed.model = 'bookings.customers'
-        )
-    {%- else -%}
-        true
-    {%- endif -%}
+{# The bookings of customers of whose bookings any changed. #}
+{% macro bookings_of_changed_customers() -%}
+    {{ changed_rows(
+        ref('bookings'),
+        {
+            'provider_id': '(units.unit_key::jsonb ->> 0)',
+            'user_id': '(units.unit_key::jsonb ->> 1)',
+        },
+        ['bookings.customers']
+    ) }}
 {%- endmacro %}
 
 {# After the calendar and before models of hours, which ask for changed days before their own
@@ -145,16 +147,41 @@
     {{ return(day_literals(found.columns[0].values())) }}
 {%- endmacro %}
 
-{# An instant on one of the days that parents changed; an index of instants serves. #}
-{% macro within_changed_days(instant, parents) -%}
-    {%- set conditions = [changed_days(reporting_day(instant), parents)] -%}
-    {%- if execute and is_partial() -%}
-        {%- for days in [changed_day_literals(parents)] if days -%}
-            {%- do conditions.append(instant ~ ' >= ' ~ day_start(days[0])) -%}
-            {%- do conditions.append(instant ~ ' < ' ~ day_start(days[-1] ~ ' + 1')) -%}
-        {%- endfor -%}
+{# An instant on one of the days that parents changed, or so many days around them; each run
+   of days is one range, so that an index of instants serves. #}
+{% macro within_changed_days(instant, parents, before=0, after=0) -%}
+    {%- set found = changed_runs(parents, before, after) -%}
+    {%- set ranges = ['true' if found is none else 'false'] -%}
+    {%- for first, last in found or [] -%}
+        {%- set days = day_literals([first, last]) -%}
+        {%- do ranges.append(
+            '(' ~ instant ~ ' >= ' ~ day_start(days[0])
+            ~ ' and ' ~ instant ~ ' < ' ~ day_start(days[-1] ~ ' + 1') ~ ')'
+        ) -%}
+    {%- endfor -%}
+    ({{ ranges | join(' or ') }})
+{%- endmacro %}
+
+{# The runs of changed days; none outside of builds, where every day changed. #}
+{% macro changed_runs(parents, before, after) -%}
+    {%- if is_partial() -%}
+        {{ return(run_query(changed_runs_query(parents, before, after)).rows) }}
     {%- endif -%}
-    {{ conditions | join(' and ') }}
+    {{ return(none) }}
+{%- endmacro %}
+
+{# Each run of changed days by its first and last. #}
+{% macro changed_runs_query(parents, before, after) -%}
+    select
+        min(numbered.day)::text as first_day,
+        max(numbered.day)::text as last_day
+    from (
+        select
+            days.day::date as day,
+            days.day::date - row_number() over (order by days.day::date)::integer as run
+        from ({{ changed_days_query(parents, before, after) }}) as days
+    ) as numbered
+    group by numbered.run
 {%- endmacro %}
 
 {# What ends on or after the first day that parents changed. #}

@@ -91,8 +91,9 @@
             entered_at,
             lag(state) over in_order as previous_state,
             lead(state) over in_order is null as is_last
-        from {{ ref('stg_app__booking_states') }} as states
-        where {{ is_changed_unit('booking_id', ['raw.app_bookings']) }}
+        from {{ changed_units_of(
+            ref('stg_app__booking_states'), 'booking_id', ['raw.app_bookings']
+        ) }} as states
         window in_order as (partition by booking_id order by {{ state_order('states') }})
 
     )
@@ -142,10 +143,11 @@
         coalesce(logged.is_legal, true)
         and coalesce(logged.last_state, 'requested') = bookings.state
         and coalesce(logged.left_at >= bookings.requested_at, true) as is_legal
-    from {{ ref('stg_app__bookings') }} as bookings
+    from {{ changed_units_of(
+        ref('stg_app__bookings'), 'booking_id', ['raw.app_bookings']
+    ) }} as bookings
     left join ({{ logged_bookings() }}) as logged
         on bookings.booking_id = logged.booking_id
     left join {{ source('identity', 'excluded_accounts') }} as accounts
         on bookings.user_id = accounts.user_id
-    where {{ is_changed_unit('bookings.booking_id', ['raw.app_bookings']) }}
 {%- endmacro %}

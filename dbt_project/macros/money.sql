@@ -35,20 +35,14 @@
     ({{ rows }}.paid_at is not null and {{ rows }}.state not in ('failed', 'pending'))
 {%- endmacro %}
 
-{# Ids of one kind whose money this build looks at again; every id outside of builds. #}
-{% macro is_changed_order(column, kind) -%}
-    {%- if is_partial() -%}
-        {{ column }} in (
-            select substr(changed.unit_key, {{ kind | length + 2 }})
-            from ops.changed_units as changed
-            where
-                changed.build_id = {{ build_id() }}
-                and changed.model = 'raw.app_payments'
-                and starts_with(changed.unit_key, '{{ kind }} ')
-        )
-    {%- else -%}
-        true
-    {%- endif -%}
+{# Rows of one kind whose money this build looks at again; every row outside of builds. #}
+{% macro changed_order_rows(relation, column, kind) -%}
+    {{ changed_rows(
+        relation,
+        {column: 'substr(units.unit_key, ' ~ (kind | length + 2) ~ ')'},
+        ['raw.app_payments'],
+        "starts_with(changed.unit_key, '" ~ kind ~ " ')"
+    ) }}
 {%- endmacro %}
 
 {# Before money is looked at again: the orders of which the claimed loads changed
@@ -57,24 +51,6 @@
     {%- if is_partial() -%}
         insert into ops.changed_units (build_id, model, unit_key)
         with
-
-        touched as (
-
-            select distinct
-                claimed_days.load_id,
-                claimed_days.occurred_on as day,
-                loads.kind = 'extract' as is_extract
-            from ops.touched_days as claimed_days
-            inner join ops.claimed_days as claimed using (touched_id)
-            inner join ops.loads as loads on claimed_days.load_id = loads.load_id
-            where
-                claimed.build_id = {{ build_id() }}
-                and (
-                    starts_with(claimed_days.event_name, 'app:')
-                    or claimed_days.event_name in ('*', 'account')
-                )
-
-        ),
 
         changed_payments as (
 
@@ -89,12 +65,19 @@
             select order_key from changed_payments
             union all
             select 'refund ' || refunds.refund_id
-            from raw.app_refunds as refunds
-            inner join changed_payments using (payment_id)
+            from changed_payments
+            {{ joined_rows(
+                'raw.app_refunds', 'refunds', 'payment_id', 'changed_payments.payment_id'
+            ) }}
             union all
             select unnest(array['refund ' || refunds.refund_id, {{ order_key('payments') }}])
             from raw.app_refunds as refunds
-            left join raw.app_payments as payments using (payment_id)
+            left join lateral (
+                select known.*
+                from raw.app_payments as known
+                where known.payment_id = refunds.payment_id
+                offset 0
+            ) as payments on true
             where {{ is_of_claimed_loads('refunds') }}
             union all
             select 'booking ' || bookings.booking_id
@@ -111,8 +94,11 @@
             union all
             select 'order ' || tickets.order_id
             from raw.app_occasions as occasions
-            inner join raw.app_tickets as tickets using (occasion_id)
-            where tickets.valid_to is null and {{ is_of_claimed_loads('occasions') }}
+            {{ joined_rows(
+                'raw.app_tickets', 'tickets', 'occasion_id', 'occasions.occasion_id',
+                'valid_to is null'
+            ) }}
+            where {{ is_of_claimed_loads('occasions') }}
             union all
             select 'payout ' || payouts.payout_id
             from raw.app_payouts as payouts
@@ -120,11 +106,9 @@
             union all
             select made.order_key
             from {{ this }} as made
-            where
-                made.moved_on = any({{ days_touched_otherwise() }})
-                or made.booked_on = any({{ days_touched_otherwise() }})
-                or made.service_on = any({{ days_touched_otherwise() }})
-                or made.cash_on = any({{ days_touched_otherwise() }})
+            where {{ has_days_touched_otherwise(
+                ['made.moved_on', 'made.booked_on', 'made.service_on', 'made.cash_on']
+            ) }}
 
         )
 
@@ -144,18 +128,6 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Versions that one of the claimed loads opened or closed. #}
-{% macro is_of_claimed_loads(rows) -%}
-    (
-        {{ rows }}.load_id = any(array(select load_id from touched))
-        or {{ rows }}.closed_by = any(array(select load_id from touched))
-    )
-{%- endmacro %}
-
-{% macro days_touched_otherwise() -%}
-    array(select day from touched where not is_extract)
-{%- endmacro %}
-
 {# Before and after: the days, of each kind, on which revenue counts what changes. #}
 {% macro record_money_days() -%}
     {%- if is_partial() -%}
@@ -164,14 +136,12 @@
             {{ build_id() }}::bigint,
             '{{ this.name }}.' || counted.basis,
             counted.day
-        from {{ this }} as made
+        from {{ changed_units_of(this, 'order_key', ['raw.app_payments']) }} as made
         cross join lateral (
             values
             ('booked', made.booked_on), ('service', made.service_on), ('cash', made.cash_on)
         ) as counted (basis, day)
-        where
-            counted.day is not null
-            and {{ is_changed_unit('made.order_key', ['raw.app_payments']) }}
+        where counted.day is not null
         on conflict do nothing
     {%- endif -%}
 {%- endmacro %}
@@ -180,21 +150,40 @@
 {% macro claim_payouts_of_changed() -%}
     {%- if is_partial() -%}
         insert into ops.changed_units (build_id, model, unit_key)
-        select distinct
+        with
+
+        moved as (
+
+            select distinct
+                provider_id,
+                payout_id,
+                cash_on
+            from {{ changed_units_of(this, 'order_key', ['raw.app_payments']) }} as made
+
+        )
+
+        select
             {{ build_id() }}::bigint,
             'raw.app_payouts',
             payouts.payout_id
-        from {{ this }} as made
-        inner join raw.app_payouts as payouts
-            on
-                made.provider_id = payouts.provider_id
-                and (
-                    made.payout_id = payouts.payout_id
-                    or made.cash_on between payouts.period_starts_on and payouts.period_ends_on
-                )
-        where
-            payouts.valid_to is null
-            and {{ is_changed_unit('made.order_key', ['raw.app_payments']) }}
+        from moved
+        cross join lateral (
+            select told.payout_id
+            from raw.app_payouts as told
+            where
+                told.provider_id = moved.provider_id
+                and told.period_ends_on >= moved.cash_on
+                and told.period_starts_on <= moved.cash_on
+                and told.valid_to is null
+            offset 0
+        ) as payouts
+        union
+        select
+            {{ build_id() }}::bigint,
+            'raw.app_payouts',
+            moved.payout_id
+        from moved
+        where moved.payout_id is not null
         union
         select
             {{ build_id() }}::bigint,
@@ -205,7 +194,9 @@
             changed.build_id = {{ build_id() }}
             and changed.model = 'raw.app_payments'
             and starts_with(changed.unit_key, 'payout ')
-        on conflict do nothing
+        on conflict do nothing;
+
+        analyze ops.changed_units
     {%- endif -%}
 {%- endmacro %}
 

@@ -8,8 +8,9 @@
         select
             *,
             state not in ('refunded', 'cancelled') as is_valid
-        from {{ ref('stg_app__tickets') }}
-        where {{ is_changed_unit('occasion_id', ['raw.app_occasions']) }}
+        from {{ changed_units_of(
+            ref('stg_app__tickets'), 'occasion_id', ['raw.app_occasions']
+        ) }} as tickets
 
     ),
 
@@ -22,10 +23,10 @@
             attendance_id,
             user_id,
             state
-        from {{ ref('stg_app__attendance') }}
-        where
-            occasion_id is not null
-            and {{ is_changed_unit('occasion_id', ['raw.app_occasions']) }}
+        from {{ changed_units_of(
+            ref('stg_app__attendance'), 'occasion_id', ['raw.app_occasions']
+        ) }} as attendance
+        where occasion_id is not null
 
         union all
 
@@ -35,9 +36,11 @@
             attendance.attendance_id,
             attendance.user_id,
             attendance.state
-        from {{ ref('stg_app__attendance') }} as attendance
-        inner join tickets on attendance.ticket_id = tickets.ticket_id
-        where attendance.occasion_id is null
+        from tickets
+        {{ joined_rows(
+            ref('stg_app__attendance'), 'attendance', 'ticket_id', 'tickets.ticket_id',
+            'occasion_id is null'
+        ) }}
 
     ),
 

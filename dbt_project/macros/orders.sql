@@ -14,10 +14,8 @@
             sum(fee_minor)::bigint as fee_minor,
             {{ of_first_ticket('currency') }} as currency,
             count(distinct currency) > 1 as is_mixed
-        from {{ ref('stg_app__tickets') }}
-        where
-            order_id is not null
-            and {{ is_changed_order('order_id', 'order') }}
+        from {{ changed_order_rows(ref('stg_app__tickets'), 'order_id', 'order') }} as tickets
+        where order_id is not null
         group by order_id
 
     ),
@@ -28,9 +26,21 @@
         select
             booking_id,
             {{ reporting_day('min(entered_at)') }} as paid_on
-        from {{ ref('stg_app__booking_states') }}
-        where state = 'paid' and {{ is_changed_order('booking_id', 'booking') }}
+        from {{ changed_order_rows(
+            ref('stg_app__booking_states'), 'booking_id', 'booking'
+        ) }} as states
+        where state = 'paid'
         group by booking_id
+
+    ),
+
+    occasions as (
+
+        select occasions.*
+        from (select distinct occasion_id from ticketed) as attended
+        {{ joined_rows(
+            ref('stg_app__occasions'), 'occasions', 'occasion_id', 'attended.occasion_id'
+        ) }}
 
     )
 
@@ -55,9 +65,10 @@
             <> bookings.charged_minor,
             false
         ) as is_inconsistent
-    from {{ ref('stg_app__bookings') }} as bookings
+    from {{ changed_order_rows(
+        ref('stg_app__bookings'), 'booking_id', 'booking'
+    ) }} as bookings
     left join logged on bookings.booking_id = logged.booking_id
-    where {{ is_changed_order('bookings.booking_id', 'booking') }}
 
     union all
 
@@ -79,8 +90,7 @@
         true as is_due,
         ticketed.is_mixed as is_inconsistent
     from ticketed
-    left join {{ ref('stg_app__occasions') }} as occasions
-        on ticketed.occasion_id = occasions.occasion_id
+    left join occasions on ticketed.occasion_id = occasions.occasion_id
 {%- endmacro %}
 
 {# What the earliest ticket of an order says of all of it. #}
@@ -96,24 +106,22 @@
     captured as (
 
         select payments.*
-        from {{ ref('stg_app__payments') }} as payments
-        where
-            {{ is_changed_order('payments.booking_id', 'booking') }}
-            and payments.booking_id is not null
+        from {{ changed_order_rows(
+            ref('stg_app__payments'), 'booking_id', 'booking'
+        ) }} as payments
+        where payments.booking_id is not null
         union all
         select payments.*
-        from {{ ref('stg_app__payments') }} as payments
-        where
-            {{ is_changed_order('payments.order_id', 'order') }}
-            and payments.order_id is not null
-            and payments.booking_id is null
+        from {{ changed_order_rows(
+            ref('stg_app__payments'), 'order_id', 'order'
+        ) }} as payments
+        where payments.order_id is not null and payments.booking_id is null
         union all
         select payments.*
-        from {{ ref('stg_app__payments') }} as payments
-        where
-            {{ is_changed_order('payments.payment_id', 'payment') }}
-            and payments.order_id is null
-            and payments.booking_id is null
+        from {{ changed_order_rows(
+            ref('stg_app__payments'), 'payment_id', 'payment'
+        ) }} as payments
+        where payments.order_id is null and payments.booking_id is null
 
     ),
 
@@ -195,25 +203,13 @@
 
 {# Refunds of `payments`, and those that give back nothing that was captured. #}
 {% macro refunds_matched() -%}
-    with
-
-    refunds as not materialized (
-
-        select
-            returned.*,
-            {{ reporting_day('returned.refunded_at') }} as refunded_on
-        from {{ ref('stg_app__refunds') }} as returned
-        where coalesce(returned.state, 'done') not in ('failed', 'pending')
-
-    )
-
     select
         refunds.refund_id,
         refunds.payment_id,
         refunds.payout_id,
         refunds.amount_minor,
         refunds.currency,
-        refunds.refunded_on,
+        {{ reporting_day('refunds.refunded_at') }} as refunded_on,
         payments.order_key,
         payments.customer_id,
         payments.earner_id,
@@ -225,7 +221,9 @@
             when refunds.currency <> payments.currency then 'currency_of_payment_differs'
         end as reason
     from payments
-    inner join refunds on payments.payment_id = refunds.payment_id
+    {{ joined_rows(
+        ref('stg_app__refunds'), 'refunds', 'payment_id', 'payments.payment_id', is_done()
+    ) }}
 
     union all
 
@@ -235,7 +233,7 @@
         refunds.payout_id,
         refunds.amount_minor,
         refunds.currency,
-        refunds.refunded_on,
+        {{ reporting_day('refunds.refunded_at') }} as refunded_on,
         'refund ' || refunds.refund_id as order_key,
         null as customer_id,
         null as earner_id,
@@ -243,13 +241,22 @@
         null as booked_on,
         null as service_on,
         'without_payment' as reason
-    from refunds
+    from {{ changed_order_rows(
+        ref('stg_app__refunds'), 'refund_id', 'refund'
+    ) }} as refunds
     where
-        {{ is_changed_order('refunds.refund_id', 'refund') }}
+        {{ is_done() }}
         and not exists (
             select from {{ ref('stg_app__payments') }} as known
             where known.payment_id = refunds.payment_id and {{ is_captured('known') }}
+            -- Looked up for each: a night has few.
+            {{ 'offset 0' if is_partial() }}
         )
+{%- endmacro %}
+
+{# Whether a refund was made, or only tried. #}
+{% macro is_done() -%}
+    coalesce(state, 'done') not in ('failed', 'pending')
 {%- endmacro %}
 
 {# Payouts that were paid. #}
@@ -264,10 +271,10 @@
         case
             when not {{ is_known_currency('payouts.currency') }} then 'unknown_currency'
         end as reason
-    from {{ ref('stg_app__payouts') }} as payouts
-    where
-        {{ is_captured('payouts') }}
-        and {{ is_changed_order('payouts.payout_id', 'payout') }}
+    from {{ changed_order_rows(
+        ref('stg_app__payouts'), 'payout_id', 'payout'
+    ) }} as payouts
+    where {{ is_captured('payouts') }}
 {%- endmacro %}
 
 {# All of them in one form: the movements of money of the orders looked at. #}

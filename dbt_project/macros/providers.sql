@@ -26,7 +26,8 @@
 {% macro provider_measures(parents) -%}
     with
 
-    counted as (
+    -- Read once for each of its days, by the index on it.
+    counted as not materialized (
 
         select * from {{ ref('bookings') }}
         where not is_quarantined and exclusion is null and provider_id is not null

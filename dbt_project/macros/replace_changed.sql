@@ -35,7 +35,7 @@
 {# The scope said again, or the days of this build would be looked for in all. #}
 {% macro scope_again() -%}
     {{ ' and (' ~ replaced_scope('same_rows') ~ ')'
-        if config.require('meta')['rebuild'] in ['days', 'extents', 'attempts'] }}
+        if config.require('meta')['rebuild'] in ['days', 'extents', 'attempts', 'keys'] }}
 {%- endmacro %}
 
 {# Columns by which a model logs the keys that it replaced, if it does. #}
@@ -101,7 +101,7 @@
     {%- elif meta['rebuild'] == 'attempts' -%}
         {{ replaced_attempts(rows) }}
     {%- elif meta['rebuild'] == 'keys' -%}
-        {{ is_changed_unit('old_rows.' ~ meta['unit'], meta['parents']) }}
+        {{ is_changed_key(rows ~ '.' ~ meta['unit'], meta['parents']) }}
     {%- elif meta['rebuild'] == 'ranges' -%}
         {{ rests_on_changed(
             'old_rows.' ~ meta['range'][0], 'old_rows.' ~ meta['range'][1], meta['parents']

@@ -479,7 +479,7 @@ create index app_payments_of_booking on raw.app_payments (booking_id);
 create index app_payments_of_order on raw.app_payments (order_id);
 create index app_refunds_of_payment on raw.app_refunds (payment_id);
 create index app_tickets_of_order on raw.app_tickets (order_id);
-create index app_payouts_of_provider on raw.app_payouts (provider_id) where valid_to is null;
+create index app_payouts_of_provider on raw.app_payouts (provider_id, period_ends_on) where valid_to is null;
 
 -- What one load opened or closed.
 create index app_bookings_opened on raw.app_bookings (load_id);

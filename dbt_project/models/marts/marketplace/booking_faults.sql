@@ -10,6 +10,12 @@
 
 with
 
+bookings as (
+
+    select judged.* from {{ changed_units_of(ref('bookings'), 'booking_id', parents) }} as judged
+
+),
+
 ordered as (
 
     select
@@ -21,11 +27,11 @@ ordered as (
         bookings.state as app_state,
         lag(states.state) over in_order as previous_state,
         lead(states.state) over in_order is null as is_last
-    from {{ ref('stg_app__booking_states') }} as states
-    left join {{ ref('bookings') }} as bookings on states.booking_id = bookings.booking_id
-    where
-        (bookings.booking_id is null or bookings.is_quarantined)
-        and {{ is_changed_unit('states.booking_id', parents) }}
+    from {{ changed_units_of(
+        ref('stg_app__booking_states'), 'booking_id', parents
+    ) }} as states
+    left join bookings on states.booking_id = bookings.booking_id
+    where bookings.booking_id is null or bookings.is_quarantined
     window in_order as (partition by states.booking_id order by {{ state_order('states') }})
 
 ),
@@ -54,11 +60,9 @@ faults as (
         bookings.state,
         bookings.requested_at as happened_at,
         unnest({{ faults_of_booking() }}) as reason
-    from {{ ref('bookings') }} as bookings
+    from bookings
     left join ordered on bookings.booking_id = ordered.booking_id and ordered.is_last
-    where
-        bookings.is_quarantined
-        and {{ is_changed_unit('bookings.booking_id', parents) }}
+    where bookings.is_quarantined
 
 )
 

@@ -33,7 +33,10 @@ select
     count(*) filter (where places.is_attended and not places.is_valid) as walk_in_count,
     count(*) filter (where places.is_valid and not places.is_attended) as no_show_count
 from places
-left join {{ ref('stg_app__occasions') }} as occasions
+left join
+    {{ changed_units_of(
+        ref('stg_app__occasions'), 'occasion_id', ['raw.app_occasions']
+    ) }} as occasions
     on places.occasion_id = occasions.occasion_id
 where {{ is_counted_account('places.user_id') }}
 group by places.occasion_id, places.user_id, occasions.provider_id, occasions.starts_at

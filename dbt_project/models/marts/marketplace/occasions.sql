@@ -13,17 +13,18 @@ with
 counted as (
 
     select
-        occasion_id,
-        count(*) filter (where registered_count > 0) as registered_person_count,
-        sum(registered_count)::bigint as registered_count,
-        sum(refunded_count)::bigint as refunded_count,
-        sum(cancelled_count)::bigint as cancelled_count,
-        sum(attended_count)::bigint as attended_count,
-        sum(walk_in_count)::bigint as walk_in_count,
-        sum(no_show_count)::bigint as no_show_count
-    from {{ ref('occasion_registrations') }}
-    where {{ is_changed_unit('occasion_id', parents) }}
-    group by occasion_id
+        registrations.occasion_id,
+        count(*) filter (where registrations.registered_count > 0) as registered_person_count,
+        sum(registrations.registered_count)::bigint as registered_count,
+        sum(registrations.refunded_count)::bigint as refunded_count,
+        sum(registrations.cancelled_count)::bigint as cancelled_count,
+        sum(registrations.attended_count)::bigint as attended_count,
+        sum(registrations.walk_in_count)::bigint as walk_in_count,
+        sum(registrations.no_show_count)::bigint as no_show_count
+    from {{ changed_units_of(
+        ref('occasion_registrations'), 'occasion_id', parents
+    ) }} as registrations
+    group by registrations.occasion_id
 
 )
 
@@ -44,6 +45,5 @@ select
     coalesce(counted.attended_count, 0) as attended_count,
     coalesce(counted.walk_in_count, 0) as walk_in_count,
     coalesce(counted.no_show_count, 0) as no_show_count
-from {{ ref('stg_app__occasions') }} as occasions
+from {{ changed_units_of(ref('stg_app__occasions'), 'occasion_id', parents) }} as occasions
 left join counted on occasions.occasion_id = counted.occasion_id
-where {{ is_changed_unit('occasions.occasion_id', parents) }}

@@ -17,22 +17,22 @@ with
 completed as (
 
     select
-        provider_id,
-        user_id,
-        booking_id,
-        completed_at,
-        lead(booking_id) over in_order as next_booking_id,
-        lead(completed_at) over in_order as next_completed_at,
+        bookings.provider_id,
+        bookings.user_id,
+        bookings.booking_id,
+        bookings.completed_at,
+        lead(bookings.booking_id) over in_order as next_booking_id,
+        lead(bookings.completed_at) over in_order as next_completed_at,
         row_number() over in_order as completed_number
-    from {{ ref('bookings') }}
+    from {{ bookings_of_changed_customers() }} as bookings
     where
-        completed_at is not null
-        and provider_id is not null
-        and not is_quarantined
-        and exclusion is null
-        and {{ is_changed_customer() }}
+        bookings.completed_at is not null
+        and bookings.provider_id is not null
+        and not bookings.is_quarantined
+        and bookings.exclusion is null
     window in_order as (
-        partition by provider_id, user_id order by completed_at, booking_id collate "C"
+        partition by bookings.provider_id, bookings.user_id
+        order by bookings.completed_at, bookings.booking_id collate "C"
     )
 
 ),

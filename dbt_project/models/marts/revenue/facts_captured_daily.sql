@@ -1,3 +1,5 @@
+{%- set parents = ['raw.app', 'int_users_seen'] -%}
+
 {{ config(
     unique_key=['day', 'fact', 'browser_family', 'consent'],
     indexes=[{'columns': ['day', 'fact', 'browser_family', 'consent'], 'unique': true}],
@@ -7,7 +9,7 @@ with
 
 facts as (
 
-    {{ facts_to_capture() }}
+    {{ facts_to_capture(parents) }}
 
 ),
 
@@ -15,9 +17,7 @@ counted as (
 
     select facts.*
     from facts
-    where
-        {{ changed_days('facts.day', ['raw.app', 'int_users_seen'], before=1, after=1) }}
-        and {{ is_counted_account('facts.user_id') }}
+    where {{ is_counted_account('facts.user_id') }}
 
 ),
 
@@ -46,6 +46,7 @@ matched as (
         on
             counted.user_id = seen.user_id
             and seen.day between counted.day - 1 and counted.day + 1
+            and {{ changed_days('seen.day', parents, before=2, after=2) }}
     group by counted.fact, counted.fact_id, counted.day
 
 )

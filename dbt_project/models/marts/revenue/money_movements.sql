@@ -7,6 +7,7 @@
         {'columns': ['cash_on']},
         {'columns': ['moved_on']},
         {'columns': ['provider_id', 'cash_on']},
+        {'columns': ['payout_id']},
     ],
     pre_hook="{{ claim_changed_orders() }}",
     post_hook=["{{ record_money_days() }}", "{{ claim_payouts_of_changed() }}"],

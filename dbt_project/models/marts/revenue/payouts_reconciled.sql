@@ -11,36 +11,9 @@ payouts as (
         told.*,
         {{ reporting_day('told.paid_at') }} as paid_on,
         {{ reporting_day('told.created_at') }} as created_on
-    from {{ ref('stg_app__payouts') }} as told
-    where {{ is_changed_unit('told.payout_id', ['raw.app_payouts']) }}
-
-),
-
--- A payment or refund that names its payout belongs there, whatever its day.
-counted as (
-
-    select
-        payouts.payout_id,
-        count(*) as movement_count,
-        sum(moved.charged_minor)::bigint as charged_minor,
-        sum(moved.fee_minor)::bigint as fee_minor,
-        sum(moved.refunded_minor)::bigint as refunded_minor
-    from payouts
-    inner join {{ ref('money_movements') }} as moved
-        on
-            payouts.provider_id = moved.provider_id
-            and payouts.currency = moved.currency
-            and moved.kind in ('payment', 'refund')
-            and moved.set_aside_reason is null
-            and (
-                payouts.payout_id = moved.payout_id
-                or (
-                    moved.payout_id is null
-                    and moved.cash_on
-                    between payouts.period_starts_on and payouts.period_ends_on
-                )
-            )
-    group by payouts.payout_id
+    from {{ changed_units_of(
+        ref('stg_app__payouts'), 'payout_id', ['raw.app_payouts']
+    ) }} as told
 
 )
 
@@ -61,11 +34,35 @@ select
     coalesce(counted.charged_minor, 0) as ledger_charged_minor,
     coalesce(counted.fee_minor, 0) as ledger_fee_minor,
     coalesce(counted.refunded_minor, 0) as ledger_refunded_minor,
-    coalesce(counted.movement_count, 0) as movement_count,
+    counted.movement_count,
     coalesce(payouts.charged_minor, 0)
     - coalesce(payouts.fee_minor, 0)
     - coalesce(payouts.refund_minor, 0)
     + coalesce(payouts.adjustment_minor, 0)
     = payouts.net_minor as is_consistent
 from payouts
-left join counted on payouts.payout_id = counted.payout_id
+-- A payment or refund that names its payout belongs there, whatever its day. Looked up for
+-- each payout: as a join, all that its provider ever earned would be compared.
+cross join lateral (
+    select
+        count(*) as movement_count,
+        sum(moved.charged_minor)::bigint as charged_minor,
+        sum(moved.fee_minor)::bigint as fee_minor,
+        sum(moved.refunded_minor)::bigint as refunded_minor
+    from (
+        select named.*
+        from {{ ref('money_movements') }} as named
+        where named.payout_id = payouts.payout_id and named.provider_id = payouts.provider_id
+        union all
+        select dated.*
+        from {{ ref('money_movements') }} as dated
+        where
+            dated.payout_id is null
+            and dated.provider_id = payouts.provider_id
+            and dated.cash_on between payouts.period_starts_on and payouts.period_ends_on
+    ) as moved
+    where
+        moved.currency = payouts.currency
+        and moved.kind in ('payment', 'refund')
+        and moved.set_aside_reason is null
+) as counted
