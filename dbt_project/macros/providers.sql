@@ -16,9 +16,12 @@
     extract(epoch from upper({{ span }}) - lower({{ span }}))
 {%- endmacro %}
 
-{# The seconds of one kind of hours; 0 where there are none. #}
-{% macro hours_of(kind, seconds='seconds') -%}
-    coalesce(max({{ seconds }}) filter (where kind = '{{ kind }}'), 0)::numeric(18, 6)
+{# The length of hours that were merged; 0 of none. #}
+{% macro merged_seconds(hours) -%}
+    coalesce(
+        (select sum({{ seconds_of('pieces.span') }}) from unnest({{ hours }}) as pieces (span)),
+        0
+    )::numeric(18, 6)
 {%- endmacro %}
 
 {# What happened to each provider on each changed day, one row per measure that is not zero;
@@ -102,8 +105,9 @@
     group by matures_on, provider_id
 {%- endmacro %}
 
-{# The hours of each provider on each changed day by kind, merged and cut at its ends. #}
-{% macro merged_hours(parents) -%}
+{# The hours of each provider on each changed day, cut at its ends: those offered, and those
+   booked with the state of the booking. #}
+{% macro clipped_hours(parents) -%}
     with
 
     calendar as (
@@ -140,24 +144,23 @@
         union all
 
         select
-            bookings.provider_id,
-            kinds.kind,
-            tstzrange(bookings.starts_at, bookings.ends_at) as span,
-            bookings.service_starts_on as starts_on,
-            bookings.service_ends_on as ends_on
-        from {{ ref('bookings') }} as bookings
-        cross join lateral (values ('booked'), (bookings.state)) as kinds (kind)
+            provider_id,
+            state as kind,
+            tstzrange(starts_at, ends_at) as span,
+            service_starts_on as starts_on,
+            service_ends_on as ends_on
+        from {{ ref('bookings') }}
         where
-            bookings.state in ('accepted', 'paid', 'completed', 'no_show')
-            and bookings.starts_at < bookings.ends_at
-            and bookings.provider_id is not null
-            and not bookings.is_quarantined
-            and bookings.exclusion is null
-            and {{ reaches_changed_days('bookings.service_ends_on', parents, is_day=true) }}
+            state in ('accepted', 'paid', 'completed', 'no_show')
+            and starts_at < ends_at
+            and provider_id is not null
+            and not is_quarantined
+            and exclusion is null
+            and {{ reaches_changed_days('service_ends_on', parents, is_day=true) }}
 
     ),
 
-    clipped as (
+    numbered as (
 
         select
             hours.*,
@@ -170,13 +173,12 @@
 
     select
         calendar.day,
-        clipped.provider_id,
-        clipped.kind,
-        range_agg(calendar.span * clipped.span) as hours,
-        sum({{ seconds_of('(calendar.span * clipped.span)') }}) as total_seconds
-    from clipped
-    cross join lateral generate_series(clipped.first_number, clipped.last_number) as days (number)
-    inner join calendar on clipped.starts_on + days.number = calendar.day
-    where not isempty(calendar.span * clipped.span)
-    group by calendar.day, clipped.provider_id, clipped.kind
+        numbered.provider_id,
+        numbered.kind,
+        calendar.span * numbered.span as span
+    from numbered
+    cross join lateral generate_series(numbered.first_number, numbered.last_number)
+        as days (number)
+    inner join calendar on numbered.starts_on + days.number = calendar.day
+    where not isempty(calendar.span * numbered.span)
 {%- endmacro %}

@@ -16,7 +16,7 @@ TABLES = {
 }
 VIEWS = {
     *("occasion_attendance", "listing_versions", "bookings_as_offered"),
-    *("listing_views_as_offered", "unmet_demand"),
+    *("listing_views_as_offered", "unmet_demand", "attendance_set_aside"),
 }
 
 
@@ -92,6 +92,9 @@ def test_what_readers_see(database, connection):
             came(4, ticket_id="t4"),
             came(5, occasion="o2", ticket_id="t5"),
             came(6, occasion="o2", user="u9"),
+            came(7, occasion=None),
+            came(8, occasion=None, ticket_id="t9"),
+            came(9, occasion="o9"),
         ],
     )
     load(
@@ -124,6 +127,12 @@ def check_occasions(connection):
     assert (second.fill_rate, second.no_show_rate) == (None, 0)
     # u1 had been to the first; u9 had not.
     assert (first.repeat_rate, second.repeat_rate) == (0, 0.5)
+    left = seen(connection, "select * from published.attendance_set_aside")
+    assert {row.attendance_id: row.reason for row in left} == {
+        "a7": "without_occasion",
+        "a8": "unknown_ticket",
+        "a9": "unknown_occasion",
+    }
 
 
 def check_offers(connection):

@@ -15,12 +15,37 @@ from tests.warehouse.histories import at, build, parse_once
 from tests.warehouse.marketplace_world import change, rows_of
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "marketplace.md"
-SELECT = ("+provider_performance_daily", "+utilisation_daily", "+booking_faults")
+SELECT = (
+    *("+provider_performance_daily", "+utilisation_daily"),
+    *("+booking_faults", "+revenue_daily"),
+)
 TABLES = {
     *("days", "bookings", "booking_faults", "provider_customers"),
     *("provider_performance_daily", "utilisation_daily"),
+    *("revenue_daily", "money_movements"),
 }
-VIEWS = {"provider_performance", "utilisation", "own_performance", "own_utilisation"}
+VIEWS = {
+    *("provider_performance", "utilisation", "own_performance", "own_utilisation"),
+    *("acquisition_weekly", "revenue_periods", "revenue_weekly", "revenue_monthly"),
+}
+
+ACCOUNTS = [
+    ("persons", {"user_id": "u1", "acquisition_channel": "search"}),
+    ("persons", {"user_id": "u2", "acquisition_channel": "search"}),
+    ("persons", {"user_id": "u3", "registered_at": at(days=90)}),
+    ("persons", {"user_id": "u4", "is_test": True}),
+    ("persons", {"user_id": "u5", "role": "provider"}),
+    (
+        "providers",
+        {
+            "provider_id": "p1",
+            "user_id": "u5",
+            "provider_kind": "teacher",
+            "joined_at": at(),
+        },
+    ),
+]
+EUROS = {"list_minor": 5000, "charged_minor": 5000, "currency": "EUR"}
 
 
 def booked(number, *, states=(), **columns):
@@ -72,7 +97,7 @@ def seen(connection, query):
 def test_a_provider_is_judged_by_what_a_window_holds(database, connection):
     done = [("accepted", 2), ("completed", 24)]
     sundry = [
-        booked(1, states=done, user_id="u1"),
+        booked(1, states=done, user_id="u1", **EUROS, starts_at=at(hours=20)),
         booked(2, states=done, user_id="u1", requested_at=at(days=10)),
         booked(3, states=done, user_id="u2"),
         # A second one a moment after the 90 days makes no repeat customer.
@@ -94,7 +119,21 @@ def test_a_provider_is_judged_by_what_a_window_holds(database, connection):
         ("reviews", {"review_id": f"r{n}", "provider_id": who, "rating": rating})
         for n, (who, rating) in enumerate([("p1", 5), ("p1", 4), ("p2", 1)])
     ]
-    change(connection, [*(row for rows in sundry for row in rows), *reviews])
+    paid = {"payment_id": "y1", "amount_minor": 5000, "currency": "EUR"}
+    money = [
+        (
+            "payments",
+            paid
+            | {"booking_id": "b1", "state": "captured"}
+            | {"paid_at": at(), "created_at": at()},
+        ),
+        (
+            "refunds",
+            paid | {"refund_id": "r1", "amount_minor": 1000, "refunded_at": at()},
+        ),
+    ]
+    rows = [*(row for rows in sundry for row in rows), *reviews, *money, *ACCOUNTS]
+    change(connection, rows)
     build_id = build(connection, url=database, select=SELECT)
     publish_all(connection, build_id, through=at(days=94))
     by_window = {
@@ -117,6 +156,7 @@ def test_a_provider_is_judged_by_what_a_window_holds(database, connection):
     assert float(wide.average_rating) == 4.5
     assert float(wide.shrunk_rating) == pytest.approx((9 + 5 * 10 / 3) / 7)
     assert wide.repeat_rate is None
+    assert (wide.currency, wide.charged_minor, wide.net_minor) == ("EUR", 5000, 4000)
     assert not wide.is_mature
     assert by_window[1].expired_count == 1
     assert by_window[1].acceptance_rate == 0
@@ -138,6 +178,45 @@ def test_a_provider_is_judged_by_what_a_window_holds(database, connection):
         connection, "select user_id, is_repeat from published.provider_customers"
     )
     assert {row.user_id: row.is_repeat for row in repeats} == {"u1": True, "u2": False}
+    check_acquisition(connection)
+    check_periods(connection)
+
+
+def check_acquisition(connection):
+    rows = seen(connection, "select * from published.acquisition_weekly")
+    # 1 March 2026 is a Sunday. A provider converts by earning; of the two customers of
+    # the first week one paid. The third paid nothing, and her 30 days are not over.
+    assert {
+        (row.registered_week, row.role): (
+            *(row.account_count, row.converted_count, row.conversion_rate),
+            row.is_mature,
+        )
+        for row in rows
+    } == {
+        (date(2026, 2, 23), "customer"): (2, 1, 0.5, True),
+        (date(2026, 2, 23), "provider"): (1, 1, 1, True),
+        (date(2026, 5, 25), "customer"): (1, 0, 0, False),
+    }
+    assert {row.acquisition_channel for row in rows} == {"search", "unknown"}
+
+
+def check_periods(connection):
+    query = "select *, to_char(take_rate, '0.00') as taken from published.revenue_{}"
+    (week,) = (
+        row
+        for row in seen(connection, query.format("weekly"))
+        if row.basis == "service"
+    )
+    (month,) = (
+        row
+        for row in seen(connection, query.format("monthly"))
+        if row.basis == "service"
+    )
+    assert (week.week, week.week_starts_on) == ("2026-W09", date(2026, 2, 23))
+    assert (month.month, month.month_starts_on) == ("2026-03", date(2026, 3, 1))
+    for each in (week, month):
+        assert (each.charged_minor, each.net_minor) == (5000, 4000)
+        assert each.taken.strip() == "0.00"
     check_guide(connection)
     check_own(connection)
 

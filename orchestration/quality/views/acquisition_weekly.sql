@@ -60,8 +60,11 @@ select
     accounts.region,
     count(*) as account_count,
     count(*) filter (where firsts.converted_on < accounts.registered_on + 30) as converted_count,
-    count(*) filter (where firsts.converted_on < accounts.registered_on + 30)::numeric
-    / count(*) as conversion_rate,
+    round(
+        count(*) filter (where firsts.converted_on < accounts.registered_on + 30)::numeric
+        / count(*),
+        8
+    ) as conversion_rate,
     coalesce(
         (date_trunc('week', accounts.registered_on)::date + 37)::timestamp
         at time zone max(status.timezone)

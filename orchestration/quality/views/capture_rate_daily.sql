@@ -12,5 +12,5 @@ select
     captured.consent,
     captured.fact_count,
     captured.captured_count,
-    captured.captured_count::numeric / captured.fact_count as capture_rate
+    round(captured.captured_count::numeric / captured.fact_count, 8) as capture_rate
 from published_data.facts_captured_daily as captured

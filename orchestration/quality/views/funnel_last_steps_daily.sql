@@ -7,7 +7,9 @@ select
     steps.fact,
     sum(captured.fact_count)::bigint as true_count,
     sum(captured.captured_count)::bigint as tracked_count,
-    sum(captured.captured_count) / nullif(sum(captured.fact_count), 0) as capture_rate
+    round(
+            sum(captured.captured_count) / nullif(sum(captured.fact_count), 0), 8
+        ) as capture_rate
 from published_data.facts_captured_daily as captured
 inner join (values ('tickets', 'purchase', 'order')) as steps (funnel_id, step_name, fact)
     on captured.fact = steps.fact

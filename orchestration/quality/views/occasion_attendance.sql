@@ -37,14 +37,18 @@ select
     occasions.attended_count,
     occasions.walk_in_count,
     occasions.no_show_count,
-    occasions.registered_count / nullif(occasions.capacity, 0)::numeric as fill_rate,
-    occasions.attended_count / nullif(occasions.capacity, 0)::numeric as attended_fill_rate,
-    occasions.no_show_count / nullif(
-        occasions.attended_count - occasions.walk_in_count + occasions.no_show_count, 0
-    )::numeric as no_show_rate,
+    round(occasions.registered_count / nullif(occasions.capacity, 0)::numeric, 8) as fill_rate,
+    round(occasions.attended_count / nullif(occasions.capacity, 0)::numeric, 8)
+        as attended_fill_rate,
+    round(
+        occasions.no_show_count / nullif(
+            occasions.attended_count - occasions.walk_in_count + occasions.no_show_count, 0
+        )::numeric,
+        8
+    ) as no_show_rate,
     coalesce(repeated.attendee_count, 0) as attendee_count,
     coalesce(repeated.repeat_attendee_count, 0) as repeat_attendee_count,
-    repeated.repeat_attendee_count / repeated.attendee_count::numeric as repeat_rate,
+    round(repeated.repeat_attendee_count / repeated.attendee_count::numeric, 8) as repeat_rate,
     occasions.is_final,
     occasions.data_complete_through
 from published.occasions as occasions

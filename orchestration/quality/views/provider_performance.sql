@@ -1,7 +1,8 @@
 -- One row per provider, reporting day and window of 1, 28 or 90 days that ends with it: what
 -- happened in the window, by the day of the decision, of the end, of the review, and of the end of
 -- a customer's 90 days. A rate of nothing is unknown. The shrunk rating is drawn to the mean of all
--- ratings of the window by a weight of the registry. A window is mature when its last day is over
+-- ratings of the window by a weight of the registry. Revenue is by the day of the service, and only
+-- told where all of it is in one currency. A window is mature when its last day is over
 -- and it does not begin before the first day known.
 with summed as (
     select
@@ -42,9 +43,28 @@ responded as (
     group by days.day, windows.window_days, facts.provider_id
 ),
 
+earned as (
+    select
+        days.day,
+        windows.window_days,
+        revenue.provider_id,
+        case when count(distinct revenue.currency) = 1 then min(revenue.currency) end as currency,
+        sum(revenue.charged_minor) as charged_minor,
+        sum(revenue.net_minor) as net_minor
+    from published_data.days as days
+    cross join (values (1), (28), (90)) as windows (window_days)
+    inner join published_data.revenue_daily as revenue
+        on revenue.day > days.day - windows.window_days and revenue.day <= days.day
+    where revenue.basis = 'service'
+    group by days.day, windows.window_days, revenue.provider_id
+),
+
 compared as (
     select
         summed.*,
+        earned.currency,
+        case when earned.currency is not null then earned.charged_minor end as charged_minor,
+        case when earned.currency is not null then earned.net_minor end as net_minor,
         responded.median_seconds,
         summed.completed_count + summed.cancelled_by_customer_count
         + summed.cancelled_by_provider_count + summed.no_show_count as ended_count,
@@ -57,6 +77,11 @@ compared as (
             summed.day = responded.day
             and summed.window_days = responded.window_days
             and summed.provider_id = responded.provider_id
+    left join earned
+        on
+            summed.day = earned.day
+            and summed.window_days = earned.window_days
+            and summed.provider_id = earned.provider_id
     window alike as (partition by summed.day, summed.window_days)
 )
 
@@ -68,27 +93,40 @@ select
     compared.accepted_count,
     compared.declined_count,
     compared.expired_count,
-    compared.accepted_count / nullif(
-        compared.accepted_count + compared.declined_count + compared.expired_count, 0
-    )::numeric as acceptance_rate,
+    round(
+        compared.accepted_count / nullif(
+            compared.accepted_count + compared.declined_count + compared.expired_count, 0
+        )::numeric,
+        8
+    ) as acceptance_rate,
     compared.median_seconds as median_response_seconds,
     compared.ended_count,
     compared.completed_count,
     compared.cancelled_by_customer_count,
     compared.cancelled_by_provider_count,
-    compared.cancelled_by_provider_count / nullif(compared.ended_count, 0)::numeric
+    round(compared.cancelled_by_provider_count / nullif(compared.ended_count, 0)::numeric, 8)
         as provider_cancellation_rate,
     compared.no_show_count,
-    compared.no_show_count
-    / nullif(compared.completed_count + compared.no_show_count, 0)::numeric as no_show_rate,
+    round(
+        compared.no_show_count
+        / nullif(compared.completed_count + compared.no_show_count, 0)::numeric,
+        8
+    ) as no_show_rate,
     compared.rating_count,
-    compared.rating_sum / nullif(compared.rating_count, 0)::numeric as average_rating,
-    (compared.rating_sum + priors.weight * compared.mean_rating)
-    / (compared.rating_count + priors.weight) as shrunk_rating,
+    round(compared.rating_sum / nullif(compared.rating_count, 0)::numeric, 8) as average_rating,
+    round(
+        (compared.rating_sum + priors.weight * compared.mean_rating)
+        / (compared.rating_count + priors.weight),
+        8
+    ) as shrunk_rating,
     compared.matured_customer_count,
     compared.repeat_customer_count,
-    compared.repeat_customer_count / nullif(compared.matured_customer_count, 0)::numeric
-        as repeat_rate,
+    round(
+        compared.repeat_customer_count / nullif(compared.matured_customer_count, 0)::numeric, 8
+    ) as repeat_rate,
+    compared.currency,
+    compared.charged_minor,
+    compared.net_minor,
     coalesce(
         compared.period_ends_at <= completeness.through
         and compared.day - compared.window_days + 1 >= compared.first_day,

@@ -68,8 +68,8 @@ select
     end as net_minor,
     case when missing_rate_count = 0 then tax_minor end as tax_minor,
     case when missing_rate_count = 0 then fee_minor end as fee_minor,
-    case when missing_rate_count = 0 then fee_minor / nullif(list_minor - discount_minor, 0) end
+    case when missing_rate_count = 0 then round(fee_minor / nullif(list_minor - discount_minor, 0), 8) end
         as take_rate,
-    case when missing_rate_count = 0 then open_minor / nullif(list_minor - discount_minor, 0) end
+    case when missing_rate_count = 0 then round(open_minor / nullif(list_minor - discount_minor, 0), 8) end
         as open_rate
 from summed

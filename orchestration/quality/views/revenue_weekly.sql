@@ -1,30 +1,24 @@
 -- One row per ISO week, kind of date, provider, service and currency with revenue in minor units,
 -- added up from days. The share that is still open belongs to what may yet be completed.
 select
-    date_trunc('week', revenue.day)::date as week_starts_on,
-    to_char(revenue.day, 'IYYY-"W"IW') as week,
+    revenue.starts_on as week_starts_on,
+    to_char(revenue.starts_on, 'IYYY-"W"IW') as week,
     revenue.basis,
     revenue.provider_id,
     revenue.service,
     revenue.currency,
-    sum(revenue.list_minor) as list_minor,
-    sum(revenue.discount_minor) as discount_minor,
-    sum(revenue.platform_discount_minor) as platform_discount_minor,
-    sum(revenue.charged_minor) as charged_minor,
-    sum(revenue.refunded_minor) as refunded_minor,
-    sum(revenue.net_minor) as net_minor,
-    sum(revenue.tax_minor) as tax_minor,
-    sum(revenue.fee_minor) as fee_minor,
-    sum(revenue.open_minor) as open_minor,
-    sum(revenue.fee_minor) / nullif(sum(revenue.charged_minor), 0) as take_rate,
-    sum(revenue.open_minor) / nullif(sum(revenue.charged_minor), 0) as open_rate,
-    sum(revenue.payment_count)::bigint as payment_count,
-    sum(revenue.refund_count)::bigint as refund_count
-from published_data.revenue_daily as revenue
-group by
-    date_trunc('week', revenue.day)::date,
-    to_char(revenue.day, 'IYYY-"W"IW'),
-    revenue.basis,
-    revenue.provider_id,
-    revenue.service,
-    revenue.currency
+    revenue.list_minor,
+    revenue.discount_minor,
+    revenue.platform_discount_minor,
+    revenue.charged_minor,
+    revenue.refunded_minor,
+    revenue.net_minor,
+    revenue.tax_minor,
+    revenue.fee_minor,
+    revenue.open_minor,
+    revenue.take_rate,
+    revenue.open_rate,
+    revenue.payment_count,
+    revenue.refund_count
+from published.revenue_periods as revenue
+where revenue.grain = 'week'

@@ -11,7 +11,9 @@ select
     sum(daily.outside_seconds) as outside_seconds,
     sum(daily.completed_seconds) as completed_seconds,
     sum(daily.no_show_seconds) as no_show_seconds,
-    sum(daily.booked_seconds) / nullif(sum(daily.available_seconds), 0) as utilisation_rate,
+    round(
+        sum(daily.booked_seconds) / nullif(sum(daily.available_seconds), 0), 8
+    ) as utilisation_rate,
     bool_and(
         coalesce(
             periods.next_on::timestamp at time zone status.timezone <= completeness.through,

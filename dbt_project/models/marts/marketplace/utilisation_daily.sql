@@ -7,57 +7,42 @@
 
 with
 
+clipped as (
+
+    {{ clipped_hours(parents) }}
+
+),
+
 merged as (
-
-    {{ merged_hours(parents) }}
-
-),
-
-shared as (
-
-    select * from merged
-    union all
-
-    select
-        booked.day,
-        booked.provider_id,
-        'inside' as kind,
-        booked.hours * available.hours as hours,
-        null as total_seconds
-    from merged as booked
-    inner join merged as available
-        on booked.day = available.day and booked.provider_id = available.provider_id
-    where booked.kind = 'booked' and available.kind = 'available'
-
-),
-
-measured as (
-
-    select
-        shared.day,
-        shared.provider_id,
-        shared.kind,
-        max(shared.total_seconds) as total_seconds,
-        sum({{ seconds_of('pieces.span') }}) as seconds
-    from shared
-    cross join lateral unnest(shared.hours) as pieces (span)
-    group by shared.day, shared.provider_id, shared.kind
-
-),
-
-counted as (
 
     select
         day,
         provider_id,
-        {{ hours_of('available') }} as available_seconds,
-        {{ hours_of('booked') }} as booked_seconds,
-        {{ hours_of('inside') }} as inside_seconds,
-        {{ hours_of('completed') }} as completed_seconds,
-        {{ hours_of('no_show') }} as no_show_seconds,
-        {{ hours_of('booked', 'total_seconds') }} as total_seconds
-    from measured
+        range_agg(span) filter (where kind = 'available') as available,
+        range_agg(span) filter (where kind <> 'available') as booked,
+        range_agg(span) filter (where kind = 'completed') as completed,
+        range_agg(span) filter (where kind = 'no_show') as no_show,
+        coalesce(
+            sum({{ seconds_of('span') }}) filter (where kind <> 'available'), 0
+        ) as total_seconds
+    from clipped
     group by day, provider_id
+
+),
+
+-- Or each length would be measured again wherever it is used.
+measured as materialized (
+
+    select
+        day,
+        provider_id,
+        {{ merged_seconds('available') }} as available_seconds,
+        {{ merged_seconds('booked') }} as booked_seconds,
+        {{ merged_seconds('booked * available') }} as inside_seconds,
+        {{ merged_seconds('completed') }} as completed_seconds,
+        {{ merged_seconds('no_show') }} as no_show_seconds,
+        total_seconds
+    from merged
 
 )
 
@@ -72,4 +57,4 @@ select
     no_show_seconds,
     {{ safe_divide('booked_seconds', 'available_seconds') }}::numeric(38, 12)
         as utilisation_rate
-from counted
+from measured
