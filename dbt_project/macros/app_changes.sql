@@ -147,41 +147,30 @@
     {{ return(day_literals(found.columns[0].values())) }}
 {%- endmacro %}
 
-{# An instant on one of the days that parents changed, or so many days around them; each run
-   of days is one range, so that an index of instants serves. #}
+{# An instant on one of the days that parents changed, or so many days around one, as ranges
+   of instants: a condition on the day of an instant would have every row read, an index of
+   instants serves this one. #}
 {% macro within_changed_days(instant, parents, before=0, after=0) -%}
-    {%- set found = changed_runs(parents, before, after) -%}
-    {%- set ranges = ['true' if found is none else 'false'] -%}
-    {%- for first, last in found or [] -%}
-        {%- set days = day_literals([first, last]) -%}
-        {%- do ranges.append(
-            '(' ~ instant ~ ' >= ' ~ day_start(days[0])
-            ~ ' and ' ~ instant ~ ' < ' ~ day_start(days[-1] ~ ' + 1') ~ ')'
+    {%- if execute and is_partial() -%}
+        {%- set found = run_query(changed_ranges_query(parents, before, after)) -%}
+        {{ is_within_ranges(instant, found.rows) }}
+    {%- elif is_partial() -%}
+        false
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# Holds for instants on the days of the given ranges, and for none when there are none. #}
+{% macro is_within_ranges(instant, ranges) -%}
+    {%- set parts = ['false'] -%}
+    {%- for first_day, last_day in ranges -%}
+        {%- do parts.append(
+            instant ~ ' >= ' ~ day_start(day_literals([first_day])[0])
+            ~ ' and ' ~ instant ~ ' < ' ~ day_start(day_literals([last_day])[0] ~ ' + 1')
         ) -%}
     {%- endfor -%}
-    ({{ ranges | join(' or ') }})
-{%- endmacro %}
-
-{# The runs of changed days; none outside of builds, where every day changed. #}
-{% macro changed_runs(parents, before, after) -%}
-    {%- if is_partial() -%}
-        {{ return(run_query(changed_runs_query(parents, before, after)).rows) }}
-    {%- endif -%}
-    {{ return(none) }}
-{%- endmacro %}
-
-{# Each run of changed days by its first and last. #}
-{% macro changed_runs_query(parents, before, after) -%}
-    select
-        min(numbered.day)::text as first_day,
-        max(numbered.day)::text as last_day
-    from (
-        select
-            days.day::date as day,
-            days.day::date - row_number() over (order by days.day::date)::integer as run
-        from ({{ changed_days_query(parents, before, after) }}) as days
-    ) as numbered
-    group by numbered.run
+    {{ return('(' ~ parts | join(' or ') ~ ')') }}
 {%- endmacro %}
 
 {# What ends on or after the first day that parents changed. #}

@@ -82,6 +82,22 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# The first and the last of every row of successive days that parents changed, or that lie
+   so many days around one. #}
+{% macro changed_ranges_query(parents, before=0, after=0) -%}
+    select
+        min(day)::text,
+        max(day)::text
+    from (
+        select
+            day::date as day,
+            day::date - (row_number() over (order by day::date))::integer as before_first
+        from ({{ changed_days_query(parents, before, after) }}) as changed_days
+    ) as listed
+    group by before_first
+    order by 1
+{%- endmacro %}
+
 {# One row per day from the first to the last of a query of days. #}
 {% macro calendar_spine(days) -%}
     select spine.day::date as day

@@ -11,13 +11,15 @@ from orchestration.definitions import defs
 from orchestration.health.alerts import open_alert
 from orchestration.health.pauses import pause
 from orchestration.health.runs import Run, note_run
+from orchestration.quality.checks import GATES, amounts_have_their_rates
+from orchestration.quality.verdicts import unproven
 from orchestration.registry import assets as registry
 from orchestration.reports import assets as reports
 from orchestration.resources import Warehouse, WarehouseError, patiently
 from orchestration.segments import assets as segments
 from orchestration.sensors import files_landed, runs_watched
 from orchestration.warehouse.connection import connect
-from tests.warehouse.histories import Event, at, load
+from tests.warehouse.histories import Event, at, begin_build, load
 
 QUICK = dg.RetryPolicy(max_retries=2, delay=0.01)
 
@@ -230,3 +232,44 @@ def test_a_late_note_of_a_failure_does_not_alert_after_a_success(connection):
     note_run(connection, Run("b", "refresh", "succeeded", "x", later, later, later))
     note_run(connection, Run("a", "refresh", "failed", "x", began, began, began))
     assert connection.execute("select count(*) from ops.alerts").fetchone() == (0,)
+
+
+def test_money_without_a_rate_fails_its_check_and_holds_the_build(
+    warehouse, connection
+):
+    with connection.transaction():
+        connection.execute(
+            """
+            create schema if not exists marts;
+            create table marts.revenue_totals_daily (
+                day date, basis text, currency text
+            );
+            create table marts.exchange_rates (
+                currency text, valid_from date, valid_to date,
+                reporting_currency text, rate numeric
+            );
+            insert into marts.revenue_totals_daily
+            values ('2026-03-02', 'cash', 'CHF'), ('2026-03-02', 'cash', 'EUR');
+            insert into marts.exchange_rates
+            values ('EUR', '1970-01-01', '9999-12-31', 'EUR', 1)
+            """
+        )
+    build_id, _ = begin_build(connection)
+
+    def judged():
+        result = materialize(amounts_have_their_rates, warehouse)
+        [evaluation] = result.get_asset_check_evaluations()
+        held = unproven(connection, build_id=build_id, checks=GATES)
+        connection.rollback()
+        return evaluation, "amounts_have_their_rates" in held
+
+    evaluation, is_held = judged()
+    assert (evaluation.passed, evaluation.blocking, is_held) == (False, True, True)
+    assert evaluation.metadata["missing_rates"].value == "CHF on 2026-03-02"
+    with connection.transaction():
+        connection.execute(
+            "insert into marts.exchange_rates "
+            "values ('CHF', '2026-02-27', '9999-12-31', 'EUR', 1.07)"
+        )
+    evaluation, is_held = judged()
+    assert (evaluation.passed, is_held) == (True, False)

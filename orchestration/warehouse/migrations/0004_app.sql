@@ -474,6 +474,11 @@ create table raw.app_exchange_rates (
 create unique index app_exchange_rates_current on raw.app_exchange_rates (exchange_rate_id) where valid_to is null;
 comment on table raw.app_exchange_rates is 'days: valid_on';
 
+-- What happened on a day that changed.
+create index app_payments_paid on raw.app_payments (paid_at) where valid_to is null;
+create index app_refunds_refunded on raw.app_refunds (refunded_at) where valid_to is null;
+create index app_messages_sent on raw.app_messages (sent_at) where valid_to is null;
+
 -- An order's payments, its refunds and its tickets; a provider's payouts.
 create index app_payments_of_booking on raw.app_payments (booking_id);
 create index app_payments_of_order on raw.app_payments (order_id);

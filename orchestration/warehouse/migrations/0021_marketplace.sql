@@ -11,8 +11,6 @@ create index app_attendance_recorded on raw.app_attendance (recorded_at);
 create index app_attendance_of_occasion on raw.app_attendance (occasion_id) where valid_to is null;
 create index app_attendance_of_ticket on raw.app_attendance (ticket_id) where valid_to is null and occasion_id is null;
 create index app_occasions_starts on raw.app_occasions (starts_at);
-create index app_payments_paid on raw.app_payments (paid_at) where valid_to is null;
-create index app_refunds_refunded on raw.app_refunds (refunded_at) where valid_to is null;
 
 -- One row: what the numbers of the marketplace share.
 create view registry.marketplace as
