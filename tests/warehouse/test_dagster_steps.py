@@ -46,9 +46,10 @@ def said(result, kind):
     return [event for event in result.all_events if event.event_type_value == kind]
 
 
-def materialize(asset, warehouse):
+def materialize(asset, warehouse, *, selection=None):
     return dg.materialize(
         [asset],
+        selection=selection,
         resources={"warehouse": warehouse},
         instance=dg.DagsterInstance.ephemeral(),
         raise_on_error=False,
@@ -257,7 +258,9 @@ def test_money_without_a_rate_fails_its_check_and_holds_the_build(
     build_id, _ = begin_build(connection)
 
     def judged():
-        result = materialize(amounts_have_their_rates, warehouse)
+        check = amounts_have_their_rates
+        only = dg.AssetSelection.checks(check)
+        result = materialize(check, warehouse, selection=only)
         [evaluation] = result.get_asset_check_evaluations()
         held = unproven(connection, build_id=build_id, checks=GATES)
         connection.rollback()
