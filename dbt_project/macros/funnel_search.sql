@@ -12,15 +12,7 @@
             grouped.funnel_number,
             grouped.unit_key,
             grouped.session_id,
-            row(
-                {{ as_array('occurred_at') }},
-                {{ as_array('occurred_on') }},
-                {{ as_array('mask') }},
-                {{ as_array('source_hash') }},
-                {{ as_array('source_sequence') }},
-                {{ as_array('held') if funnel.is_constant else 'null' }},
-                {{ as_array('breakdown_value') if funnel.has_breakdown else 'null' }}
-            )::funnels.history as history
+            {{ history_of_group(funnel) }} as history
         from ({{ funnel_rows_of(funnels) }}) as grouped
         where {{ condition }}
         group by grouped.funnel_number, grouped.unit_key, grouped.session_id
@@ -41,6 +33,19 @@
         'drops_unit', 'is_tied', 'breakdown_value',
     ] -%}
     {{ prefix ~ columns | join(', ' ~ prefix) }}
+{%- endmacro %}
+
+{# The rows of a unit, named `grouped`, as the search reads them. #}
+{% macro history_of_group(funnel) -%}
+    row(
+        {{ as_array('occurred_at') }},
+        {{ as_array('occurred_on') }},
+        {{ as_array('mask') }},
+        {{ as_array('source_hash') }},
+        {{ as_array('source_sequence') }},
+        {{ as_array('held') if funnel.is_constant else 'null' }},
+        {{ as_array('breakdown_value') if funnel.has_breakdown else 'null' }}
+    )::funnels.history
 {%- endmacro %}
 
 {% macro as_array(column) -%}
@@ -77,16 +82,7 @@
         {{ 'sessions.session_id' if is_sessioned else "''::text" }} as session_id,
         {{ 'coalesce(in_force.' ~ trait ~ ', first_known.' ~ trait ~ ')' if trait
             else subject ~ " ->> 'by'" }} as breakdown_value,
-        {{ subject }} ->> 'held' as held,
-        (hits.hit & {{ 2 ** 32 - 1 }})::integer as mask,
-        owned.occurred_at,
-        owned.occurred_on,
-        owned.source,
-        case
-            when owned.source_sequence is not null then hashtextextended(owned.source, 0)
-        end as source_hash,
-        owned.source_sequence,
-        owned.event_id
+        {{ hit_columns(subject) }}
     from ({{ owned_rows_of(funnel) }}) as owned
     cross join lateral unnest(owned.hits) as hits (hit)
     {{ session_of_row('owned') if is_sessioned }}
@@ -96,6 +92,20 @@
         and {{ funnel_row_scope('owned', '(hits.hit >> 32)::integer', funnel) }}
         and {{ funnel.clip_sql }}
         and {{ unit_keys[funnel.unit] }} is not null
+{%- endmacro %}
+
+{# What a search reads off a row and one of its hits, besides whose it is. #}
+{% macro hit_columns(subject) -%}
+    {{ subject }} ->> 'held' as held,
+    (hits.hit & {{ 2 ** 32 - 1 }})::integer as mask,
+    owned.occurred_at,
+    owned.occurred_on,
+    owned.source,
+    case
+        when owned.source_sequence is not null then hashtextextended(owned.source, 0)
+    end as source_hash,
+    owned.source_sequence,
+    owned.event_id
 {%- endmacro %}
 
 {# Rows with the person who did them, of the days that a funnel and its like read. #}

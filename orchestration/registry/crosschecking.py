@@ -1,6 +1,8 @@
 """What definitions ask of each other, and the SQL that is made of their predicates."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pydantic import BaseModel
 
 from orchestration.registry.catalogue import EVENTS, FACTS, PERSON_FACTS
 from orchestration.registry.compiling import (
@@ -10,7 +12,7 @@ from orchestration.registry.compiling import (
 )
 from orchestration.registry.documents import Path
 from orchestration.registry.entries import Compiled, Entry
-from orchestration.registry.experiments import AMOUNTS
+from orchestration.registry.experiments import AMOUNTS, Experiment
 from orchestration.registry.funnels import Breakdown, Funnel, Subject, wrong_parts
 from orchestration.registry.kinds import Happening, Metric, Report, Segment
 from orchestration.registry.predicates import All, AnyOf, Comparison, Predicate
@@ -24,24 +26,60 @@ EXCLUSIONS, SCOPE_ALSO, CONSTANTS, ACCOUNT, BREAKDOWN, WHERE = range(100, 700, 1
 def crosscheck(entries: Iterable[Entry]) -> Iterator[Problem]:
     """Yield what definitions name and nobody defines."""
     entries = list(entries)
-    metrics = {each.id for each in entries if isinstance(each.model, Metric)}
+    models = [(each.id, each.model) for each in entries]
+    metrics = [id_ for id_, model in models if isinstance(model, Metric)]
+    funnels = {id_: model for id_, model in models if isinstance(model, Funnel)}
     events = {each.id for each in entries if each.kind == "contract"}
     for entry in entries:
-        if isinstance(entry.model, Report):
-            for index, name in enumerate(entry.model.metrics):
-                if name not in metrics:
-                    path = ("metrics", index)
-                    reason = f"no metric is called {name!r}"
-                    yield entry.problem(path, reason, ", ".join(sorted(metrics)))
-        elif isinstance(entry.model, Funnel | Behaviour):
-            for path, reason, allowed in _wrong_parts(entry.model):
-                yield entry.problem(path, reason, allowed)
+        for path, reason, allowed in (
+            *_wrong_parts(entry.model, funnels),
+            *_unknown_metrics(entry.model, metrics),
+        ):
+            yield entry.problem(path, reason, allowed)
         for path, happening in _happenings(entry):
             yield from _unknown(entry, (*path, "event"), happening.event, events)
 
 
-def _wrong_parts(model: Funnel | Behaviour) -> Iterator[tuple[Path, str, str]]:
-    return wrong_parts(model) if isinstance(model, Funnel) else model.wrong_parts()
+def _unknown_metrics(
+    model: BaseModel, metrics: Sequence[str]
+) -> Iterator[tuple[Path, str, str]]:
+    for index, name in enumerate(model.metrics if isinstance(model, Report) else ()):
+        if name not in metrics:
+            reason = f"no metric is called {name!r}"
+            yield ("metrics", index), reason, ", ".join(sorted(metrics))
+
+
+def _wrong_parts(
+    model: BaseModel, funnels: Mapping[str, Funnel]
+) -> Iterator[tuple[Path, str, str]]:
+    if isinstance(model, Funnel):
+        yield from wrong_parts(model)
+    elif isinstance(model, Behaviour):
+        yield from model.wrong_parts()
+    if isinstance(model, Experiment):
+        yield from _wrong_goals(model, funnels)
+
+
+def _wrong_goals(
+    experiment: Experiment, funnels: Mapping[str, Funnel]
+) -> Iterator[tuple[Path, str, str]]:
+    """Yield (path, reason, allowed) of funnels that no metric can rest on."""
+    for index, metric in enumerate(experiment.metrics):
+        path = ("metrics", index)
+        if metric.funnel is None:
+            continue
+        funnel = funnels.get(metric.funnel)
+        if funnel is None:
+            reason = f"no funnel is called {metric.funnel!r}"
+            yield (*path, "funnel"), reason, ", ".join(sorted(funnels))
+            continue
+        if funnel.unit != "person" or funnel.counting == "sessions":
+            allowed = "a funnel with unit: person that does not count sessions"
+            yield (*path, "funnel"), "counts what is no person", allowed
+        names = [step.name for step in funnel.steps if not step.optional]
+        if metric.step and (metric.step not in names or funnel.ordering == "any_order"):
+            reason = f"{metric.step!r} is no required step of an order"
+            yield (*path, "step"), reason, ", ".join(names)
 
 
 def _unknown(

@@ -106,6 +106,10 @@ class ExperimentMetric(Definition):
         before_exposure: what decides is adjusted for the same metric before exposure.
     margin : float or None
         By how much a guardrail may be worse, in the unit of the metric.
+    funnel, step : str or None
+        Instead of events, of a proportion: whether the unit came through a funnel of
+        registry/funnels, or as far as one of its steps, by what it did after exposure
+        and inside the window alone.
     """
 
     name: Name
@@ -113,7 +117,7 @@ class ExperimentMetric(Definition):
     better: Literal["higher", "lower"] = "higher"
     margin: Annotated[float, Field(ge=0)] | None = None
     within_hours: Hours | None = None
-    events: Happenings
+    events: Happenings | None = None
     type: Literal["proportion", "mean", "ratio", "quantile"] | None = None
     value: Subject | None = None
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
@@ -125,6 +129,22 @@ class ExperimentMetric(Definition):
     lookback_hours: Hours | None = None
     cap: Cap | None = None
     covariate: Literal["before_exposure"] | None = None
+    funnel: Name | None = None
+    step: Name | None = None
+
+    @model_validator(mode="after")
+    def _has_events_or_a_funnel(self) -> "ExperimentMetric":
+        if (self.events is None) == (self.funnel is None):
+            raise PydanticCustomError("events", "name events, or a funnel")
+        if self.step and not self.funnel:
+            raise PydanticCustomError("step", "goes with a funnel")
+        for name in ("type", "reversed_by", "after_hours", "lookback_hours"):
+            if self.funnel and getattr(self, name) is not None:
+                message = "{name}: does not go with a funnel"
+                raise PydanticCustomError("funnel", message, {"name": name})
+        if self.funnel and self.covariate:
+            raise PydanticCustomError("covariate", "does not go with a funnel")
+        return self
 
     @model_validator(mode="after")
     def _guardrails_have_margins(self) -> "ExperimentMetric":

@@ -109,6 +109,8 @@ def experiment(*changes):
                     "is not before within_hours",
                 ),
                 ("lookback_hours: 24", "lookback_hours count back from it"),
+                ("funnel: booking", "name events, or a funnel"),
+                ("step: request", "goes with a funnel"),
                 (
                     "lookback_hours: 24\n            within_hours: 24",
                     "is instead of within_hours",
@@ -131,6 +133,39 @@ def test_an_experiment_that_does_not_hang_together_is_refused(
     found = problems(tmp_path, experiments__button=experiment(change))
     assert expected in found
     assert found.startswith("experiments/button.yml:")
+
+
+EVENTS = "events:\n              - event: booking_attempt"
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("funnel: bookings", "no funnel is called 'bookings'; allowed: booking"),
+        (
+            "funnel: booking\n            step: pay",
+            "'pay' is no required step of an order; allowed: visit, request",
+        ),
+        ("funnel: booking\n            type: mean", "type: does not go with a funnel"),
+        (
+            "funnel: booking\n            covariate: before_exposure",
+            "does not go with a funnel",
+        ),
+    ],
+)
+def test_a_funnel_that_no_metric_can_rest_on_is_refused(tmp_path, named, expected):
+    text = experiment((EVENTS, named))
+    assert expected in problems(tmp_path, experiments__button=text)
+
+
+def test_a_funnel_of_sessions_is_no_metric_of_persons(tmp_path):
+    text = experiment((EVENTS, "funnel: booking"))
+    load_registry(write_registry(tmp_path, experiments__button=text))
+    of_sessions = FILES["funnels/booking.yml"].replace(
+        "title:", "unit: session\n        title:"
+    )
+    found = problems(tmp_path, experiments__button=text, funnels__booking=of_sessions)
+    assert "counts what is no person" in found
 
 
 @pytest.mark.parametrize("cron", ["30 6 * * *", "*/15 0-5,22 1 1-12/2 7"])

@@ -68,12 +68,32 @@ metrics:
     type: mean
     lookback_hours: 48
     events: [{event: page_view}]
+  - name: buys_soon
+    role: secondary
+    within_hours: 48
+    funnel: buying
+  - name: views_first
+    role: secondary
+    within_hours: 48
+    funnel: buying
+    step: view
   - name: slow_page
     role: secondary
     type: quantile
     quantile: 0.5
     value: {column: duration_ms}
     events: [{event: page_view}]
+"""
+
+
+FUNNEL = """
+title: Buying
+window: 12 hours
+steps:
+  - name: view
+    events: [{event: page_view}]
+  - name: buy
+    events: [{event: conversion}]
 """
 
 
@@ -197,6 +217,14 @@ def values(unit: Unit) -> dict[str, tuple[int, int, int, bool, int]]:
             bool(viewed),
             0,
         ),
+        "buys_soon": (int(buys_soon(unit)), 0, 0, False, 0),
+        "views_first": (
+            int(bool(named(unit, "page_view", none, 2 * day))),
+            0,
+            0,
+            False,
+            0,
+        ),
         "slow_page": (
             sum(each.duration_ms or 0 for each in views),
             0,
@@ -205,6 +233,16 @@ def values(unit: Unit) -> dict[str, tuple[int, int, int, bool, int]]:
             0,
         ),
     }
+
+
+def buys_soon(unit: Unit) -> bool:
+    """Say whether some purchase follows some view, both of the window."""
+    window = (timedelta(), timedelta(days=2))
+    return any(
+        timedelta() <= bought.occurred_at - viewed.occurred_at <= timedelta(hours=12)
+        for viewed in named(unit, "page_view", *window)
+        for bought in named(unit, "conversion", *window)
+    )
 
 
 def frozen_cap(units: dict[tuple[int, str], Unit], phase: int) -> int:

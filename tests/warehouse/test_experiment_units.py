@@ -24,6 +24,7 @@ from tests.unit.made_registry import write_registry
 from tests.warehouse.histories import Event, at, build, load, table_rows
 from tests.warehouse.reference_experiments import (
     EXPERIMENT,
+    FUNNEL,
     PHASES,
     complete_through,
     met_units,
@@ -77,16 +78,20 @@ def made(chance):
     return events
 
 
+def define(connection, directory, funnel=FUNNEL):
+    files = {"experiments__button": EXPERIMENT, "funnels__buying": funnel}
+    indented = {name: text.replace("\n", "\n        ") for name, text in files.items()}
+    store_registry(connection, load_registry(write_registry(directory, **indented)))
+
+
 @pytest.fixture
 def events(connection, tmp_path):
-    text = EXPERIMENT.replace("\n", "\n        ")
-    registry = load_registry(write_registry(tmp_path, experiments__button=text))
-    store_registry(connection, registry)
+    define(connection, tmp_path)
     return made(random.Random(20_261_120))
 
 
 def test_units_are_valued_as_one_by_one_however_they_arrive(
-    database, connection, events
+    database, connection, events, tmp_path
 ):
     for part in (events[::3], [each for at_, each in enumerate(events) if at_ % 3]):
         load(connection, part)
@@ -100,6 +105,8 @@ def test_units_are_valued_as_one_by_one_however_they_arrive(
     found = {row[:6]: list(row[6:]) for row in connection.execute(query)}
     assert found == statistics(events)
     assert {key[0] for key in found} == {1, 2}
+    soon = [row[1] for key, row in found.items() if key[1] == "buys_soon"]
+    assert 0 < sum(soon) < sum(row[0] for row in found.values())
     piecewise = [table_rows(connection, table) for table in TABLES]
     build(connection, url=database, select=["+experiment_statistics"], is_full=True)
     assert piecewise == [table_rows(connection, table) for table in TABLES]
@@ -107,6 +114,7 @@ def test_units_are_valued_as_one_by_one_however_they_arrive(
     check_maturity(connection, events)
     check_placebos(connection)
     check_assignments(connection, events)
+    check_changed_funnel(connection, tmp_path)
 
 
 def check_assignments(connection, events):
@@ -128,6 +136,17 @@ def check_assignments(connection, events):
         "from experiments.assignments"
     ).fetchall()
     assert {row[:3]: row[3] for row in rows} == expected
+
+
+def check_changed_funnel(connection, directory):
+    """A funnel of other words is the same; of another window, the metric is not."""
+    for old, new, has_changed in (
+        ("title: Buying", "title: Bought", False),
+        ("12 hours", "13 hours", True),
+    ):
+        define(connection, directory, FUNNEL.replace(old, new))
+        (found,) = read_counts(connection, timezone="UTC")[:1]
+        assert found.has_changed == has_changed
 
 
 def last_units(events, variant):

@@ -232,7 +232,7 @@ def test_the_views_say_what_the_files_say(connection, tmp_path):
             *(None,) * 7,
             False,
             14,
-            *(None,) * 2,
+            *(None,) * 4,
         ),
         "experiment_phases": (
             "button",

@@ -336,6 +336,29 @@ select
             and history.id = in_force.id
             and history.version <= in_force.version
             and history.body ->> 'state' <> 'DRAFT'
+    )
+    -- A funnel that a metric rests on now, beside what it was when the experiment began.
+    or exists (
+        select from jsonb_array_elements(in_force.body -> 'metrics') as metric (body)
+        inner join registry.in_force as funnel
+            on funnel.kind = 'funnel' and funnel.id = metric.body ->> 'funnel'
+        where funnel.body - '{title,description,valid_from}'::text [] is distinct from (
+            select begun.body - '{title,description,valid_from}'::text []
+            from registry.definitions as begun
+            where
+                begun.kind = 'funnel'
+                and begun.id = funnel.id
+                and begun.registry_version <= (
+                    select min(history.registry_version)
+                    from registry.definitions as history
+                    where
+                        history.kind = in_force.kind
+                        and history.id = in_force.id
+                        and history.body ->> 'state' <> 'DRAFT'
+                )
+            order by begun.version desc
+            limit 1
+        )
     ) as has_changed
 from registry.in_force as in_force
 where kind = 'experiment';
@@ -444,11 +467,13 @@ select
     metric.body ->> 'covariate' is not null as is_adjusted,
     coalesce((definition.body ->> 'history_days')::integer, 14) as history_days,
     (metric.body ->> 'lookback_hours')::integer as lookback_hours,
-    (definition.body ->> 'ends_at')::timestamptz as ends_at
+    (definition.body ->> 'ends_at')::timestamptz as ends_at,
+    metric.body ->> 'funnel' as funnel_id,
+    metric.body ->> 'step' as funnel_step
 from registry.in_force as definition
 cross join lateral jsonb_array_elements(definition.body -> 'metrics')
 with ordinality as metric (body, metric_index)
-inner join registry.compiled_in_force as compiled
+left join registry.compiled_in_force as compiled
     on
         compiled.kind = definition.kind
         and compiled.id = definition.id

@@ -1,3 +1,6 @@
+-- What the macros read for funnels that are known only when executing.
+-- depends_on: {{ ref('int_funnel_rows') }}
+-- depends_on: {{ source('registry', 'funnel_plans') }}
 {{ config(
     pre_hook='set local enable_nestloop = off',
     unique_key=['experiment_id', 'phase', 'metric_name', 'person_id'],
@@ -69,3 +72,5 @@ select
     count(*) filter (where is_before and what = 'divides')::numeric as earlier_denominator
 from met
 group by experiment_id, phase, metric_name, person_id, metric_type, exposed_on
+union all
+{{ units_through_funnels() }}
