@@ -1,6 +1,7 @@
-"""The next chunk is read while one is written, so that the server need not wait."""
+"""The next chunks are read while one is written, so that the server need not wait."""
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,24 +15,30 @@ _END = object()
 _SWITCH_SECONDS = 0.0002
 
 
+# One chunk takes longer to read than to write, the next one less: with a single one in
+# hand, each side would wait for the other in turn.
+_AHEAD = 2
+
+
 @contextmanager
 def reading_ahead(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
-    """Give the items of an iterator, of which a thread works on the one after.
+    """Give the items of an iterator, of which a thread works on the two after.
 
     What the iterator raises is raised where its item would have come. It is asked by
     one thread at a time, and by none after the context is left.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
     try:
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader") as thread:
-            ask = partial(thread.submit, next, items, _END)
-            yield _answers(ask(), ask)
+        ask = partial(thread.submit, next, items, _END)
+        yield _answers(deque(ask() for _ in range(_AHEAD)), ask)
     finally:
+        thread.shutdown(cancel_futures=True)
         sys.setswitchinterval(before)
 
 
-def _answers(coming: Future, ask: Callable[[], Future]) -> Iterator:
-    while (item := coming.result()) is not _END:
-        coming = ask()
+def _answers(coming: deque[Future], ask: Callable[[], Future]) -> Iterator:
+    while (item := coming.popleft().result()) is not _END:
+        coming.append(ask())
         yield item
