@@ -206,6 +206,9 @@ class Experiment(Behaviour):
         it: logged variants are compared with it. None: clients assign as they like.
     history_days : int or None
         How long before its exposure a unit's covariates are read: 14 by default.
+    enrols_until : datetime or None
+        The cohort design: who is exposed later is not of the experiment, and every
+        metric has a window, which runs on after the end.
     prior : Prior or None
         Of the lifts: results then have a posterior beside, which decides nothing.
     """
@@ -230,8 +233,9 @@ class Experiment(Behaviour):
     history_days: Annotated[int, Field(ge=1, le=90)] | None = None
     assigned_by: Literal["user_id", "device_id"] | None = None
     prior: Prior | None = None
+    enrols_until: dt.datetime | None = None
 
-    @field_validator("starts_at", "ends_at")
+    @field_validator("starts_at", "ends_at", "enrols_until")
     @classmethod
     def _are_instants(cls, value: dt.datetime | None) -> dt.datetime | None:
         return instant(value)
@@ -261,6 +265,18 @@ class Experiment(Behaviour):
             if None in begun or sorted(set(ordered)) != ordered:
                 message = "phases do not follow starts_at and each other before ends_at"
                 raise PydanticCustomError("phases", message)
+        return self
+
+    @model_validator(mode="after")
+    def _enrols_units_that_have_a_window(self) -> "Experiment":
+        first = self.phases[-1].starts_at if self.phases else self.starts_at
+        if self.enrols_until and (not first or self.enrols_until <= first):
+            message = "enrols_until is not after the last phase began"
+            raise PydanticCustomError("enrols_until", message)
+        is_open = any(each.within_hours is None for each in self.metrics)
+        if self.enrols_until and is_open:
+            message = "enrols_until asks every metric for within_hours"
+            raise PydanticCustomError("enrols_until", message)
         return self
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ _FIXED_WHILE_RUNNING = (
     *("arms", "unit", "starts_at", "metrics", "decision", "alpha"),
     *("expected_units", "family", "correction"),
     *("minimum_units", "minimum_conversions", "minimum_days"),
-    *("history_days", "assigned_by", "prior"),
+    *("history_days", "assigned_by", "prior", "enrols_until"),
 )
 
 

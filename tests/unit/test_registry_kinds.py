@@ -92,6 +92,20 @@ def experiment(*changes):
             ("state: RUNNING", f"state: RUNNING\n        phases: {SHORT_PHASE}"),
             "weights of a phase are those of all arms",
         ),
+        (
+            ("state: RUNNING", "state: RUNNING\n        enrols_until: 2026-01-05"),
+            "enrols_until",
+        ),
+        *(
+            (
+                ("state: RUNNING", f"state: RUNNING\n        enrols_until: {given}"),
+                expected,
+            )
+            for given, expected in (
+                ("2026-01-05T00:00:00Z", "is not after the last phase began"),
+                ("2026-01-06T00:00:00Z", "asks every metric for within_hours"),
+            )
+        ),
         *(
             (("name: booked", f"name: booked\n            {given}"), expected)
             for given, expected in (

@@ -29,6 +29,7 @@ def test_units_count_in_their_first_arm_and_those_of_two_arms_in_none(
         "state": "RUNNING",
         "unit": "person",
         "starts_at": "2026-03-01T00:00:00Z",
+        "enrols_until": "2026-03-02T00:00:00Z",
         "arms": [
             {"variant": "control", "weight": 1},
             {"variant": "big", "weight": 1},
@@ -61,6 +62,7 @@ def test_units_count_in_their_first_arm_and_those_of_two_arms_in_none(
             exposure("x6", at(hours=2), "control", device_id="d"),
             exposure("x9", at(hours=3), "huge", device_id="d"),
             exposure("x7", at(hours=-1), "big", device_id="early"),
+            exposure("x10", at(hours=24), "big", device_id="late"),
             exposure("x8", at(hours=1), "unknown", device_id="stray"),
         ],
     )

@@ -319,6 +319,7 @@ select
     (body ->> 'expected_units')::integer as expected_units,
     coalesce((body ->> 'history_days')::integer, 14) as history_days,
     body ->> 'assigned_by' as assigned_by,
+    (body ->> 'enrols_until')::timestamptz as enrols_until,
     (body -> 'prior' ->> 'mean')::numeric as prior_mean,
     (body -> 'prior' ->> 'deviation')::numeric as prior_deviation,
     -- Loading refuses such changes; a result must not rest on that alone.
@@ -377,7 +378,7 @@ with ordinality as arm (body, arm_index)
 where definition.kind = 'experiment';
 
 -- One row per experiment and phase; weights are in the order of the arms. Exposures of a phase
--- end where the next begins.
+-- end where the next begins, those of the last where enrolment or the experiment does.
 create view registry.experiment_phases as
 with phases as (
     select
@@ -414,7 +415,7 @@ select
         lead(phases.starts_at) over (
             partition by phases.experiment_id order by phases.phase
         ),
-        experiments.ends_at
+        least(experiments.enrols_until, experiments.ends_at)
     ) as ends_at,
     phases.weights
 from phases
