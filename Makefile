@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DAGSTER_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup demo dev test test-long conformance check check-style check-types check-sql \
-	check-unit check-house bench fix build docs clean
+	check-unit check-house bench fix build docs schema clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -82,6 +82,10 @@ build: setup  ## all models, on the warehouse as it is
 
 docs: setup  ## the dbt docs, into .daybook/dbt/target
 	@$(WITHIN) dbt docs generate --project-dir dbt_project
+
+schema: setup  ## docs/schema.md, from a fresh database
+	@DAYBOOK_HOME=.daybook/schema DAYBOOK_DATABASE_URL= $(BIN)/daybook show schema > docs/schema.new
+	@mv docs/schema.new docs/schema.md; rm -rf .daybook/schema
 
 clean:  ## stop the server, delete .daybook with its data and all caches
 	@if [ -x $(BIN)/python ]; then $(WITHIN) --stop; fi

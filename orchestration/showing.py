@@ -82,6 +82,21 @@ def drift(
 
 
 @show.command()
+def schema() -> None:
+    """Print every table and view that migrations made, with their columns."""
+    from orchestration.warehouse.connection import connect  # noqa: PLC0415
+    from orchestration.warehouse.schema_document import (  # noqa: PLC0415
+        describe_schema,
+    )
+
+    with (
+        open_warehouse() as (_, url),
+        connect(url, application_name="daybook show") as connection,
+    ):
+        typer.echo(describe_schema(connection), nl=False)
+
+
+@show.command()
 def storage() -> None:
     """List how many bytes an event takes by kind, keys and indexes included."""
     from orchestration.health.storage import read_storage  # noqa: PLC0415

@@ -2,7 +2,8 @@
 
 import re
 
-from orchestration.warehouse.migrations import read_migrations
+from orchestration.warehouse.migrations import Migration, read_migrations
+from orchestration.warehouse.schema_document import stamp
 
 DBT_SCHEMAS = ("staging", "intermediate", "marts")
 FOLDER = "orchestration/warehouse/migrations/"
@@ -40,3 +41,9 @@ def test_a_statement_on_a_dbt_table_is_found():
         "-- marts.sessions is fine here\ncreate view v as select * from marts.sessions;"
     )
     assert statements_on_dbt_schemas(sql) == ["marts.sessions"]
+
+
+def test_the_document_of_the_schema_is_of_these_migrations(tree):
+    of_these = stamp(read_migrations())
+    assert tree.text("docs/schema.md").endswith(of_these), "run: make schema"
+    assert stamp([*read_migrations(), Migration(99, "0099_more.sql", "")]) != of_these

@@ -1,4 +1,5 @@
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,7 +11,9 @@ from orchestration.warehouse.migrations import (
     migrate,
     read_migrations,
 )
+from orchestration.warehouse.schema_document import describe_schema
 
+ROOT = Path(__file__).parents[2]
 FIRST = "create schema ops; create table ops.first (number integer);"
 
 
@@ -113,3 +116,11 @@ def test_numbers_used_twice_are_refused(folder):
 def test_an_empty_warehouse_is_said_to_lack_everything(empty, folder):
     with pytest.raises(SchemaError, match="lacks 0001_first"):
         check_schema(empty, folder=folder)
+
+
+def test_a_fresh_database_is_what_the_document_says(connection):
+    told = (ROOT / "docs" / "schema.md").read_text()
+    made = describe_schema(connection)
+    assert made == told, "run: make schema"
+    connection.execute("alter table ops.loads add column mood text")
+    assert describe_schema(connection) != told
