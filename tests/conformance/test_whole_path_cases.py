@@ -4,19 +4,12 @@ import json
 import os
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
-
+from tests.conformance.landed import case
 from tests.conformance.test_load_music_app import SOURCE as MUSIC
 from tests.end_to_end.house import ROOT, House
 
-CASES = Path(os.environ.get("DAYBOOK_CASES", ROOT.parent / "shared" / "cases"))
-EVENTS = CASES / "events"
 NOW = datetime(2026, 1, 10, 8, tzinfo=UTC)
-pytestmark = pytest.mark.skipif(
-    not EVENTS.exists(), reason="no cases: set DAYBOOK_CASES"
-)
 
 ACCESS_LOG = (ROOT / "registry" / "sources" / "access_log.yml").read_text()
 MUSIC_APP = """\
@@ -28,7 +21,7 @@ path: music
 
 
 def expected(name):
-    return json.loads((EVENTS / name / "case.json").read_text())["expected"]
+    return json.loads((case(f"events/{name}") / "case.json").read_text())["expected"]
 
 
 def build(database, folder, *, source, text, files):
@@ -72,7 +65,7 @@ def test_a_log_read_without_its_agents_gives_the_published_figures(database, tmp
     # The case counts robots, too: what is not mapped cannot tell them.
     text = ACCESS_LOG.replace("      user_agent: user_agent\n", "")
     assert text != ACCESS_LOG
-    files = [EVENTS / "apache_logs" / "access.log"]
+    files = [case("events/apache_logs") / "access.log"]
     house = build(database, tmp_path, source="access_log", text=text, files=files)
     figures = expected("apache_logs")
 
@@ -88,7 +81,7 @@ def test_a_log_read_without_its_agents_gives_the_published_figures(database, tmp
 
 
 def test_the_log_as_we_read_it_sets_robots_apart_and_loses_none(database, tmp_path):
-    files = [EVENTS / "apache_logs" / "access.log"]
+    files = [case("events/apache_logs") / "access.log"]
     house = build(database, tmp_path, source="access_log", text=ACCESS_LOG, files=files)
     figures = expected("apache_logs")
 
@@ -109,7 +102,7 @@ def test_the_log_as_we_read_it_sets_robots_apart_and_loses_none(database, tmp_pa
 
 
 def test_a_month_of_the_music_app_gives_the_published_figures(database, tmp_path):
-    files = sorted((EVENTS / "music_app_json" / "logs").glob("*.json"))
+    files = sorted((case("events/music_app_json") / "logs").glob("*.json"))
     assert len(files) == 30
     text = MUSIC_APP + MUSIC
     house = build(database, tmp_path, source="music", text=text, files=files)
