@@ -40,6 +40,7 @@ def seen(minute, **fields):
         "user_id": USER,
         "device_id": DEVICE,
         "ip": ADDRESS,
+        "consent": ["analytics"],
         "page_url": f"https://example.com/{HOSTILE}?email={EMAIL}",
         "properties": {"email": EMAIL, "note": HOSTILE},
     }
