@@ -69,17 +69,26 @@
 
 {# Rows that rest on a range of days of which any of the parents changed one. #}
 {% macro rests_on_changed(first_day, last_day, parents) -%}
-    {%- if is_partial() -%}
-        exists (
-            select from ops.changed as changed
-            where
-                changed.build_id = {{ build_id() }}
-                and changed.model in ('*', '{{ parents | join("', '") }}')
-                and changed.day between {{ first_day }} and {{ last_day }}
-        )
+    {%- if execute and is_partial() -%}
+        {%- set found = run_query(changed_ranges_query(parents)) -%}
+        {{ overlaps_ranges(first_day, last_day, found.rows) }}
+    {%- elif is_partial() -%}
+        false
     {%- else -%}
         true
     {%- endif -%}
+{%- endmacro %}
+
+{# Holds for a range of days that shares one with any of the given ranges. #}
+{% macro overlaps_ranges(first_day, last_day, ranges) -%}
+    {%- set parts = ['false'] -%}
+    {%- for first_changed, last_changed in ranges -%}
+        {%- do parts.append(
+            '(' ~ first_day ~ ') <= ' ~ day_literals([last_changed])[0]
+            ~ ' and (' ~ last_day ~ ') >= ' ~ day_literals([first_changed])[0]
+        ) -%}
+    {%- endfor -%}
+    {{ return('(' ~ parts | join(' or ') ~ ')') }}
 {%- endmacro %}
 
 {# The first and the last of every row of successive days that parents changed, or that lie

@@ -32,7 +32,9 @@
                 events.device_id = sessions.device_id
                 and events.occurred_at between sessions.started_at and sessions.ended_at
                 and not sessions.is_excluded
-        where events.form_id is not null
+        where
+            events.form_id is not null
+            and {{ claimed_days('sessions.started_on') }}
 
     )
 {%- endmacro %}

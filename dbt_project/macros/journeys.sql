@@ -104,6 +104,7 @@
                 and events.occurred_at between sessions.started_at and sessions.ended_at
                 and not sessions.is_excluded
         left join paths on events.page_path = paths.page_path
+        where {{ claimed_days('sessions.started_on') }}
 
     ),
 

@@ -39,6 +39,8 @@ def replace_device_evidence(
     for statement in FIND_SESSIONS:
         scope.run(connection, statement)
     connection.execute(_FRESH)
+    # Unanalysed, a few rows have all that is known of devices read and hashed.
+    connection.execute("analyze fresh_evidence")
     connection.execute(_REMOVE)
     added = connection.execute(_ADD)
     for table in _TEMPORARY:

@@ -25,6 +25,7 @@ def replace_owners(
         connection.execute(
             "insert into stale_devices select device_id from identity.device_owners"
         )
+    connection.execute("analyze stale_devices")
     connection.execute(_BEFORE)
     connection.execute(_REMOVE)
     connection.execute(sql.SQL(_ADD[mode]).format(runs=sql.SQL(_RUNS)))

@@ -34,6 +34,14 @@ class Scope:
     up_to_build: int
     is_whole: bool
 
+    def rows_of(self, table: PublishedTable) -> sql.Composable:
+        """Return a condition over rows that may differ, once stale days were found."""
+        if table.unit is None or self.is_whole:
+            return sql.SQL("true")
+        return sql.SQL("{} in (select unit_key from stale_units)").format(
+            sql.Identifier(table.unit)
+        )
+
 
 @dataclass(frozen=True)
 class Change:
@@ -47,6 +55,34 @@ class Change:
     def is_empty(self) -> bool:
         """Whether readers see what they saw before."""
         return not (self.removed_count or self.added_count)
+
+
+def since_last(
+    connection: psycopg.Connection, *, build_id: int
+) -> tuple[int, frozenset[str]]:
+    """Return the last published build and the models built from nothing since."""
+    row = connection.execute(
+        """
+        select
+            coalesce(status.build_id, 0),
+            coalesce(
+                array_agg(refreshed.model) filter (where refreshed.model is not null),
+                '{}'
+            )
+        from published.status as status
+        left join ops.builds as builds
+            on
+                builds.build_id > coalesce(status.build_id, 0)
+                and builds.build_id <= %s
+        left join lateral unnest(builds.refreshed_models) as refreshed (model) on true
+        group by status.build_id
+        """,
+        (build_id,),
+    ).fetchone()
+    if row is None:
+        msg = "published.status has lost its row; restore it from a backup"
+        raise PublicationError(msg)
+    return row[0], frozenset(row[1])
 
 
 def find_stale_days(
@@ -64,13 +100,16 @@ def find_stale_days(
         If the mart has rows without a day, which no publication could replace.
     """
     connection.execute("drop table if exists stale_days")
-    in_scope = sql.SQL("true")
+    in_scope = scope.rows_of(table)
     if not scope.is_whole:
         # Literals, or a few days of many would be looked for in all rows.
         days = _changed_days(connection, table, scope=scope)
         if not days:
             return []
-        in_scope = sql.SQL("{} in ({})").format(_day(table), day_literals(days))
+        if table.unit is None:
+            in_scope = sql.SQL("{} in ({})").format(_day(table), day_literals(days))
+        else:
+            _hold_units(connection, table, scope=scope)
     connection.execute(
         sql.SQL(_STALE_DAYS).format(
             data=table.data,
@@ -92,24 +131,26 @@ def replace_days(
     connection: psycopg.Connection,
     table: PublishedTable,
     *,
+    scope: Scope,
     days: Sequence[date],
     columns: Sequence[str],
 ) -> Change:
-    """Replace the rows of the days."""
+    """Replace the rows of the days, as far as they are in scope."""
     parts = {
         "data": table.data,
         "mart": table.mart,
         "day": _day(table),
         "days": day_literals(days),
         "names": names(columns),
+        "rows": scope.rows_of(table),
     }
     removed = connection.execute(
-        sql.SQL("delete from {data} where {day} in ({days})").format(**parts)
+        sql.SQL("delete from {data} where {day} in ({days}) and {rows}").format(**parts)
     )
     added = connection.execute(
         sql.SQL(
             "insert into {data} ({names}) select {names} from {mart} "
-            "where {day} in ({days})"
+            "where {day} in ({days}) and {rows}"
         ).format(**parts)
     )
     return Change(removed.rowcount, added.rowcount, tuple(days))
@@ -160,6 +201,30 @@ def _changed_days(
         (table.made_name, scope.after_build, scope.up_to_build),
     )
     return [day for (day,) in rows]
+
+
+def _hold_units(
+    connection: psycopg.Connection, table: PublishedTable, *, scope: Scope
+) -> None:
+    """Fill the temporary table `stale_units` with the units whose rows may differ."""
+    connection.execute("drop table if exists stale_units")
+    connection.execute(
+        """
+        create temporary table stale_units on commit drop as
+        select distinct unit_key
+        from ops.changed_units
+        where model = %s and build_id > %s and build_id <= %s
+        """,
+        (table.made_name, scope.after_build, scope.up_to_build),
+    )
+    connection.execute("analyze stale_units")
+
+
+def forget_units(connection: psycopg.Connection, *, up_to_build: int) -> None:
+    """Delete the units of published builds: personal, and no use once readers see."""
+    connection.execute(
+        "delete from ops.changed_units where build_id <= %s", (up_to_build,)
+    )
 
 
 def _is_not_frozen(table: PublishedTable) -> sql.Composable:

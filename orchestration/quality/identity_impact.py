@@ -27,6 +27,7 @@ def count_moved_rows(
     # Literals, or a few days of many would be looked for in all rows.
     statement = sql.SQL(_MOVED).format(
         days=day_literals(day for day, _ in found),
+        rows=scope.rows_of(table),
         quiet_days=day_literals(day for day, has_news in found if not has_news),
         names=names(columns),
         key=names(table.key, "differing"),
@@ -62,12 +63,12 @@ _DAYS = """
 _MOVED = """
     with seen as (
         select {names} from {data}
-        where {day} in ({days})
+        where {day} in ({days}) and {rows}
     ),
 
     made as (
         select {names} from {mart}
-        where {day} in ({days})
+        where {day} in ({days}) and {rows}
     ),
 
     differing as (

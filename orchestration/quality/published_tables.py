@@ -39,6 +39,9 @@ class PublishedTable:
         Sources that must be complete for it; empty means all.
     is_incremental : bool
         Whether the model says in ops.changed which days it changed.
+    unit : str or None
+        The column by which the model says in ops.changed_units whose rows it changed:
+        such rows lie on days that are as many as there is history.
     made_as : str
         The name under which it is made, if that is not the one readers know.
     computed : tuple of (str, str)
@@ -59,6 +62,7 @@ class PublishedTable:
     period: str = "day"
     sources: tuple[str, ...] = ()
     is_incremental: bool = False
+    unit: str | None = None
     description: str = ""
     column_descriptions: tuple[tuple[str, str], ...] = ()
     made_as: str = ""
@@ -200,8 +204,9 @@ def create_table(connection: psycopg.Connection, table: PublishedTable) -> bool:
             table.data, names(table.key)
         )
     )
-    by_day = [(table.day,)] if table.day and table.key[0] != table.day else []
-    for columns in (*by_day, *table.indexes):
+    looked_up = [name for name in (table.day, table.unit) if name]
+    alone = [(name,) for name in looked_up if table.key[0] != name]
+    for columns in (*alone, *table.indexes):
         connection.execute(
             sql.SQL("create index on {} ({})").format(table.data, names(columns))
         )
@@ -216,7 +221,8 @@ def names(columns: Sequence[str], table: str = "") -> sql.Composable:
 
 
 def _declared(node: Mapping[str, Any]) -> PublishedTable:
-    published = node["config"]["meta"]["published"]
+    meta = node["config"]["meta"]
+    published = meta["published"]
     table = PublishedTable(
         name=published.get("name", node["name"]),
         made_as=node["name"],
@@ -226,6 +232,7 @@ def _declared(node: Mapping[str, Any]) -> PublishedTable:
         period=published.get("period", "day"),
         sources=tuple(published.get("sources") or ()),
         is_incremental=node["config"]["materialized"] == "incremental",
+        unit=meta["unit"] if meta.get("rebuild") == "keys" else None,
         description=node.get("description", ""),
         column_descriptions=tuple(
             (name, column.get("description", ""))

@@ -26,8 +26,10 @@ from orchestration.quality.differences import (
     Change,
     Scope,
     find_stale_days,
+    forget_units,
     replace_days,
     replace_keys,
+    since_last,
 )
 from orchestration.quality.identity_impact import count_moved_rows
 from orchestration.quality.published_tables import (
@@ -236,7 +238,7 @@ def _publish(
     run: _Run,
 ) -> Publication:
     publication_id = _open(connection, build_id=run.build_id)
-    after_build, refreshed = _since_last(connection, build_id=run.build_id)
+    after_build, refreshed = since_last(connection, build_id=run.build_id)
     outcomes = {
         table.name: _publish_table(
             connection,
@@ -251,6 +253,7 @@ def _publish(
         )
         for table in tables
     }
+    forget_units(connection, up_to_build=run.build_id)
     changes = {name: change for name, (change, _) in outcomes.items()}
     was_current = is_current(connection)
     through, is_moved = _move_status(connection, tables=tables, terms=terms, run=run)
@@ -318,39 +321,13 @@ def _publish_table(
         restated = record_restatements(
             connection,
             table,
+            scope=scope,
             publication_id=publication_id,
             columns=[name for name in columns if name not in added],
         )
         count_moved_rows(connection, table, scope=scope, columns=columns)
-    return replace_days(connection, table, days=days, columns=columns), restated
-
-
-def _since_last(
-    connection: psycopg.Connection, *, build_id: int
-) -> tuple[int, frozenset[str]]:
-    """Return the last published build and the models built from nothing since."""
-    row = connection.execute(
-        """
-        select
-            coalesce(status.build_id, 0),
-            coalesce(
-                array_agg(refreshed.model) filter (where refreshed.model is not null),
-                '{}'
-            )
-        from published.status as status
-        left join ops.builds as builds
-            on
-                builds.build_id > coalesce(status.build_id, 0)
-                and builds.build_id <= %s
-        left join lateral unnest(builds.refreshed_models) as refreshed (model) on true
-        group by status.build_id
-        """,
-        (build_id,),
-    ).fetchone()
-    if row is None:
-        msg = "published.status has lost its row; restore it from a backup"
-        raise PublicationError(msg)
-    return row[0], frozenset(row[1])
+    change = replace_days(connection, table, scope=scope, days=days, columns=columns)
+    return change, restated
 
 
 def _open(connection: psycopg.Connection, *, build_id: int | None) -> int:

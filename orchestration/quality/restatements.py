@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
+from orchestration.quality.differences import Scope
 from orchestration.quality.published_tables import PublishedTable
 from orchestration.transform.extents import day_literals
 
@@ -13,6 +14,7 @@ def record_restatements(
     connection: psycopg.Connection,
     table: PublishedTable,
     *,
+    scope: Scope,
     publication_id: int,
     columns: Sequence[str],
 ) -> int:
@@ -53,6 +55,7 @@ def record_restatements(
             day=sql.Identifier(table.day or ""),
             name=sql.Literal(table.name),
             days=day_literals(days),
+            rows=scope.rows_of(table),
             key=sql.SQL(", ").join([sql.Identifier(name) for name in table.key]),
             pairs=sql.SQL(", ").join(pairs),
             publication_id=sql.Literal(publication_id),
@@ -85,13 +88,13 @@ _RECORD = """
     seen as (
         select true as is_there, {day} as stale_day, listed.*
         from {data} as listed
-        where {day} in ({days})
+        where {day} in ({days}) and {rows}
     ),
 
     made as (
         select true as is_there, {day} as stale_day, listed.*
         from {mart} as listed
-        where {day} in ({days})
+        where {day} in ({days}) and {rows}
     ),
 
     compared as (

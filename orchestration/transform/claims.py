@@ -167,7 +167,6 @@ _SETTLE = (
     "delete from ops.claimed_devices where build_id = %(build_id)s",
     "delete from ops.claimed_days where build_id = %(build_id)s",
     "delete from ops.build_extents where build_id <= %(build_id)s",
-    "delete from ops.changed_units where build_id <= %(build_id)s",
     # Every build adds rows; what is settled, published and old nobody asks for again.
     """
     delete from ops.changed

@@ -22,7 +22,7 @@ HOSTILE = "canary'; drop table raw.events; --\"\\{{ canary }}"
 CANARIES = Needles([USER, DEVICE, EMAIL, ADDRESS, HOSTILE])
 # Where rows of persons are, and an erasure goes.
 PERSONAL = ("raw.", "identity.", "intermediate.", "marts.", "published_data.")
-# Notes for the build to come, which takes them away.
+# Notes for the build to come and for its publication, which take them away.
 UNSETTLED = (
     "ops.touched_devices",
     "ops.build_extents",

@@ -33,7 +33,7 @@ happened as (
     where
         user_id is not null
         and {{ is_counted_account('facts.user_id') }}
-        and {{ changed_days('occurred_on', ['raw.app']) }}
+        and {{ within_changed_days('occurred_at', ['raw.app']) }}
 
 ),
 

@@ -29,7 +29,7 @@ happened as (
         facts.*
     from {{ ref('int_facts_dated') }} as facts
     where
-        {{ changed_days('occurred_on', ['raw.app']) }}
+        {{ within_changed_days('occurred_at', ['raw.app']) }}
         and {{ is_counted_account('facts.user_id') }}
 
 ),

@@ -6,7 +6,7 @@ with
 facts as (
 
     select
-        {{ reporting_day('requested_at') }} as day,
+        requested_at as recorded_at,
         'booking_requests' as metric_id,
         'all' as currency,
         1 as amount,
@@ -16,7 +16,7 @@ facts as (
     union all
 
     select
-        {{ reporting_day('registered_at') }} as day,
+        registered_at as recorded_at,
         'new_users' as metric_id,
         'all' as currency,
         1 as amount,
@@ -26,7 +26,7 @@ facts as (
     union all
 
     select
-        {{ reporting_day('states.entered_at') }} as day,
+        states.entered_at as recorded_at,
         states.state || '_bookings' as metric_id,
         'all' as currency,
         1 as amount,
@@ -39,7 +39,7 @@ facts as (
     union all
 
     select
-        {{ reporting_day('payments.paid_at') }} as day,
+        payments.paid_at as recorded_at,
         money.metric_id,
         payments.currency,
         payments.amount_minor as amount,
@@ -51,7 +51,7 @@ facts as (
     union all
 
     select
-        {{ reporting_day('refunds.refunded_at') }} as day,
+        refunds.refunded_at as recorded_at,
         money.metric_id,
         refunds.currency,
         -refunds.amount_minor as amount,
@@ -65,7 +65,8 @@ facts as (
 )
 
 select
-    facts.day,
+    facts.recorded_at,
+    {{ reporting_day('facts.recorded_at') }} as day,
     facts.metric_id,
     facts.currency,
     facts.amount,

@@ -186,7 +186,7 @@ create table ops.session_changes (
 create index session_changes_by_new on ops.session_changes (new_session_id);
 
 -- Persons whose rows a model really changed in a build, where its children follow single ones.
--- Kept and inherited like ops.changed.
+-- Inherited like ops.changed, and kept until their build is published.
 create table ops.changed_units (
     build_id bigint not null,
     model text not null,

@@ -29,6 +29,7 @@ create table ops.restatements (
     build_id bigint not null references ops.builds (build_id),
     table_name text not null,
     day date not null,
+    -- Of the day; where a model follows single units, of those of the day that changed.
     before_row_count bigint not null,
     after_row_count bigint not null,
     before_digest text,

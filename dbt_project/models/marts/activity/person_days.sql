@@ -35,7 +35,7 @@ actions as (
         0 as conversion_count,
         0 as error_count,
         1 as operation_count
-    from ({{ counted_actions(changed_days('acted.day', person_parents)) }}) as acted
+    from ({{ counted_actions(within_changed_days('acted.occurred_at', person_parents)) }}) as acted
 
 ),
 

@@ -32,7 +32,7 @@ begun as (
         *,
         started_at as occurred_at
     from {{ ref('int_events_sessionized') }}
-    where not is_excluded
+    where not is_excluded and {{ claimed_days('started_on') }}
 
 )
 

@@ -9,6 +9,22 @@
 
 with
 
+-- Days of instants, so that the records of other days stay unread.
+operations as (
+
+    select
+        day,
+        metric_id,
+        dimension,
+        dimension_value,
+        sum(amount)::numeric as numerator,
+        null::numeric as denominator
+    from {{ ref('operations_measured') }}
+    where {{ within_changed_days('recorded_at', metric_parents) }}
+    group by day, metric_id, dimension, dimension_value
+
+),
+
 measured as (
 
     select * from {{ ref('persons_measured') }}
@@ -19,7 +35,7 @@ measured as (
     union all
     select * from {{ ref('pages_measured') }}
     union all
-    select * from {{ ref('operations_measured') }}
+    select * from operations
 
 ),
 

@@ -5,6 +5,7 @@ with
 measured as (
 
     select
+        recorded_at,
         day,
         metric_id,
         case when currency = 'all' then 'all' else 'currency' end as dimension,
@@ -17,6 +18,7 @@ measured as (
 
     -- Net revenue repeats what payments and refunds are.
     select
+        operations.recorded_at,
         operations.day,
         'excluded_operations' as metric_id,
         parts.dimension,
@@ -31,12 +33,4 @@ measured as (
 
 )
 
-select
-    day,
-    metric_id,
-    dimension,
-    dimension_value,
-    sum(amount)::numeric as numerator,
-    null::numeric as denominator
-from measured
-group by day, metric_id, dimension, dimension_value
+select * from measured

@@ -19,7 +19,9 @@ classified as (
         events.is_bot
         or events.is_internal
         or events.is_test
-        or accounts.exclusion is not null as is_excluded,
+        -- Of the key, which the planner knows for the join without a partner that it is: of
+        -- another column it expects one row, and joins of such days run in quadratic time.
+        or accounts.user_id is not null as is_excluded,
         case
             when events.event_name = 'page_view' then 'view'
             when events.event_name = 'conversion' then 'conversion'
