@@ -4,12 +4,15 @@
     python -m benchmarks.nights --millions 1 4 16
 
 The first compares a night on a long history with one on a short, both with the same
-news; the second the models from nothing, on so many million events. Prints ratios:
-only they can be compared between machines. What a night costs is the time of its
-statements, as the server says: starting dbt costs the same on any history.
+news, and a night whose only news is one event of a device on an old day; the second
+the models from nothing, on so many million events. Prints ratios: only they can be
+compared between machines. What a night costs is the time of its statements, as the
+server says: starting dbt costs the same on any history.
 """
 
 import argparse
+import json
+import os
 import re
 import tempfile
 import time
@@ -47,6 +50,7 @@ LAST_DAY = date(2026, 10, 31)
 NIGHT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SETTINGS_SHOWN = ("server_version", "shared_buffers", "work_mem", "fsync", "jit")
 STAGES = ("load", "build", "publish")
+MOST_SHOWN = 12
 DURATION = re.compile(rb"LOG:  duration: ([0-9.]+) ms")
 
 
@@ -66,6 +70,7 @@ class Night:
     build: Cost
     publish: Cost
     was_built: bool
+    models: dict[str, float]
 
     @property
     def wall(self) -> float:
@@ -88,6 +93,7 @@ class History:
     first: Night
     one_more: Night
     nothing: Night
+    straggler: Night
 
 
 class Site:
@@ -120,6 +126,37 @@ class Site:
             first_day=first_day,
         )
 
+    def land_straggler(self) -> None:
+        """Land one event of a device that was there on the middle day of all."""
+        with connect(self.url, application_name="daybook bench") as connection:
+            row = connection.execute(
+                """
+                select events.device_id, events.occurred_at + interval '1 second'
+                from raw.events as events
+                where
+                    events.device_id is not null
+                    and events.occurred_on = (
+                        select percentile_disc(0.5) within group (order by day)
+                        from marts.days
+                    )
+                order by events.occurred_at
+                limit 1
+                """
+            ).fetchone()
+        if row is None:
+            msg = "the middle day has no device"
+            raise RuntimeError(msg)
+        event = {
+            "event_id": "straggler",
+            "event_name": "page_view",
+            "device_id": row[0],
+            "occurred_at": row[1].isoformat(),
+        }
+        path = Path(self.settings.landing_url) / "web" / "straggler.ndjson"
+        path.write_text(json.dumps(event) + "\n")
+        settled = NIGHT.timestamp() - 3600
+        os.utime(path, (settled, settled))
+
     def night(self) -> Night:
         """Load, build and publish what is new, as a run does without Dagster."""
         project = Project.of(self.settings)
@@ -145,7 +182,9 @@ class Site:
                 tables=published_tables(manifest),
                 terms=Terms(timezone=self.settings.timezone),
             )
-        return Night(**costs, was_built=report.build_id is not None)
+        was_built = report.build_id is not None
+        models = seconds_of_models(project) if was_built else {}
+        return Night(**costs, was_built=was_built, models=models)
 
     @contextmanager
     def _cost(self, costs: dict[str, Cost], stage: str) -> Iterator[None]:
@@ -153,6 +192,15 @@ class Site:
         yield
         wall = time.perf_counter() - began
         costs[stage] = Cost(wall, self.statement_seconds(since))
+
+
+def seconds_of_models(project: Project) -> dict[str, float]:
+    """Return how long each model and test of the last dbt took, by name."""
+    artifact = json.loads((project.target / "run_results.json").read_text())
+    return {
+        result["unique_id"].split(".")[2]: result["execution_time"]
+        for result in artifact["results"]
+    }
 
 
 @contextmanager
@@ -203,9 +251,11 @@ def measure_nights(days: int, *, events: int) -> History:
         count = site.count_events()
         site.simulate(world, first_day=days)
         one_more = site.night()
-        nothing = site.night()
         new = site.count_events() - count
-    return History(days, count, new, first, one_more, nothing)
+        nothing = site.night()
+        site.land_straggler()
+        straggler = site.night()
+    return History(days, count, new, first, one_more, nothing, straggler)
 
 
 def measure_models(millions: int, *, events: int) -> tuple[int, Night]:
@@ -221,7 +271,7 @@ def report_nights(histories: list[History]) -> None:
     """Print what was measured, and the ratios."""
     for each in histories:
         print(f"{each.days} days, {each.events:,} events, {each.new_events:,} new")
-        for name in ("first", "one_more", "nothing"):
+        for name in ("first", "one_more", "nothing", "straggler"):
             spent: Night = getattr(each, name)
             stages = ", ".join(
                 f"{stage} {getattr(spent, stage).statements:.2f}" for stage in STAGES
@@ -239,6 +289,22 @@ def report_nights(histories: list[History]) -> None:
         grown = long.one_more.statements / short.one_more.statements
         print(
             f"one more day on {long.days} / on {short.days} days: {grown:.2f} (≤ 1.3)"
+        )
+        report_growth(short.one_more, long.one_more)
+
+
+def report_growth(short: Night, long: Night) -> None:
+    """Print the stages and models whose night grew most with the history."""
+    for stage in STAGES:
+        few, many = getattr(short, stage).statements, getattr(long, stage).statements
+        print(f"  {few:7.2f} -> {many:7.2f} s {stage}")
+    grown = {
+        name: seconds - short.models.get(name, 0.0)
+        for name, seconds in long.models.items()
+    }
+    for name in sorted(grown, key=lambda name: -grown[name])[:MOST_SHOWN]:
+        print(
+            f"  {short.models.get(name, 0):7.2f} -> {long.models[name]:7.2f} s {name}"
         )
 
 

@@ -1,6 +1,7 @@
 """A day that is not there is seen, whether it never came or was taken away."""
 
 from orchestration.health.findings import WARNING, read_findings
+from orchestration.quality.conservation import find_lost_rows
 from tests.warehouse.histories import Event, at, load
 from tests.warehouse.made_marts import complete_through
 
@@ -28,16 +29,34 @@ def test_a_day_that_never_came_is_a_finding_until_it_comes(connection, tmp_path)
     assert gaps_of(connection, tmp_path).detail == "no source lacks a day"
 
 
-# What the check rows_equal_the_ledger asks.
 DIFFERENCES = "select source, difference from ops.conservation() where difference <> 0"
 
 
 def test_a_day_that_was_deleted_breaks_the_conservation_of_rows(connection):
     load(connection, [Event(f"e{number}", at(days=number)) for number in range(4)])
     assert connection.execute(DIFFERENCES).fetchall() == []
+    assert find_lost_rows(connection) == {}
     connection.execute("delete from raw.events where occurred_on = %s", (at(days=2),))
     found = connection.execute(DIFFERENCES).fetchall()
     assert sorted(found, key=str) == [("web", -1), (None, -1)]
+    assert find_lost_rows(connection) == {"2026-03-03": -1}
+
+
+def test_a_built_day_is_looked_for_and_one_with_news_is_counted(connection):
+    load(connection, usual_day(0) + usual_day(1))
+    connection.execute("update ops.touched_days set settled_by = 1")
+    load(connection, [Event("late", at(days=1))])
+    assert find_lost_rows(connection) == {}
+    connection.execute("delete from raw.events where event_id = 'page_view-1-3'")
+    assert find_lost_rows(connection) == {"2026-03-02": -1}
+    connection.execute("delete from raw.events where occurred_on = %s", (at(),))
+    assert find_lost_rows(connection) == {"2026-03-01": -1, "2026-03-02": -1}
+
+
+def test_loads_that_count_otherwise_than_their_days_are_named(connection):
+    load(connection, usual_day(0))
+    connection.execute("update ops.loads set removed_count = removed_count + 2")
+    assert find_lost_rows(connection) == {"web": 2}
 
 
 def test_one_very_late_row_is_no_gap_of_months(connection, tmp_path):
