@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import psycopg
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
@@ -327,6 +328,9 @@ def _publish_table(
         )
         count_moved_rows(connection, table, scope=scope, columns=columns)
     change = replace_days(connection, table, scope=scope, days=days, columns=columns)
+    if scope.is_whole:
+        # The nights to come find few rows among many only where many are known of.
+        connection.execute(sql.SQL("analyze {}").format(table.data))
     return change, restated
 
 

@@ -93,7 +93,7 @@ def load(connection: psycopg.Connection, events: Sequence[Event]) -> None:
             _make_partition(connection, day)
         with connection.cursor() as cursor:
             cursor.executemany(_INSERT, [_row(event, load_id) for event in events])
-        _touch(connection, load_id, events)
+        _touch(connection, load_id, events, change=1)
 
 
 def remove(connection: psycopg.Connection, events: Sequence[Event]) -> None:
@@ -104,7 +104,7 @@ def remove(connection: psycopg.Connection, events: Sequence[Event]) -> None:
             "delete from raw.events where event_id = any(%s)",
             ([event.event_id for event in events],),
         )
-        _touch(connection, load_id, events)
+        _touch(connection, load_id, events, change=-1)
 
 
 def begin_build(
@@ -309,14 +309,19 @@ def _make_partition(connection: psycopg.Connection, day: date) -> None:
 
 
 def _touch(
-    connection: psycopg.Connection, load_id: int, events: Sequence[Event]
+    connection: psycopg.Connection,
+    load_id: int,
+    events: Sequence[Event],
+    *,
+    change: int,
 ) -> None:
     touched = Counter((event.occurred_on, event.event_name) for event in events)
     for (day, event_name), count in sorted(touched.items()):
         connection.execute(
-            "insert into ops.touched_days (load_id, occurred_on, event_name, row_count)"
-            " values (%s, %s, %s, %s)",
-            (load_id, day, event_name, count),
+            "insert into ops.touched_days "
+            "(load_id, occurred_on, event_name, row_count, row_change) "
+            "values (%s, %s, %s, %s, %s)",
+            (load_id, day, event_name, count, change * count),
         )
     moments: dict[tuple[str, date], list[datetime]] = {}
     for event in events:
