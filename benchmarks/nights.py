@@ -56,10 +56,11 @@ DURATION = re.compile(rb"LOG:  duration: ([0-9.]+) ms")
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a stage: by the clock, and of the server's statements."""
+    """Seconds of a stage: by the clock, of the server's statements and processor."""
 
     wall: float
     statements: float
+    processor: float
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class Night:
     def statements(self) -> float:
         """Return the seconds of all statements."""
         return sum(getattr(self, stage).statements for stage in STAGES)
+
+    @property
+    def processor(self) -> float:
+        """Return the seconds of processor that the server took."""
+        return sum(getattr(self, stage).processor for stage in STAGES)
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,14 @@ class Site:
         with self.log.open("rb") as log:
             log.seek(since)
             return sum(map(float, DURATION.findall(log.read()))) / 1000
+
+    def processor_seconds(self) -> float:
+        """Return the seconds of processor of all sessions that are over."""
+        data = self.settings.home / "postgres" / "data"
+        pid = (data / "postmaster.pid").read_text().split()[0]
+        stat = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
+        # Those of its children: fields 16 and 17 of the line, 14 after the name's.
+        return sum(map(int, stat[13:15])) / os.sysconf("SC_CLK_TCK")
 
     def simulate(self, world: World, *, first_day: int = 0) -> None:
         """Land the files of a world from a day on, and bring the app to its end."""
@@ -189,9 +203,13 @@ class Site:
     @contextmanager
     def _cost(self, costs: dict[str, Cost], stage: str) -> Iterator[None]:
         began, since = time.perf_counter(), self.log.stat().st_size
+        before = self.processor_seconds()
         yield
-        wall = time.perf_counter() - began
-        costs[stage] = Cost(wall, self.statement_seconds(since))
+        costs[stage] = Cost(
+            wall=time.perf_counter() - began,
+            statements=self.statement_seconds(since),
+            processor=self.processor_seconds() - before,
+        )
 
 
 def seconds_of_models(project: Project) -> dict[str, float]:
@@ -278,7 +296,8 @@ def report_nights(histories: list[History]) -> None:
             )
             print(
                 f"  {name:<9} {spent.wall:8.2f} s, "
-                f"statements {spent.statements:8.2f} s ({stages})"
+                f"statements {spent.statements:8.2f} s ({stages}), "
+                f"processor {spent.processor:8.2f} s"
             )
         share = each.nothing.wall / each.one_more.wall
         print(f"  nothing new / one more day: {share:.2f} (≤ 0.30)")
@@ -290,6 +309,8 @@ def report_nights(histories: list[History]) -> None:
         print(
             f"one more day on {long.days} / on {short.days} days: {grown:.2f} (≤ 1.3)"
         )
+        used = long.one_more.processor / short.one_more.processor
+        print(f"  by processor time of the server: {used:.2f}")
         report_growth(short.one_more, long.one_more)
 
 
