@@ -108,7 +108,8 @@ FAULTS = {
     ),
     "experiment_statistics__convert_no_more_than_all": (
         "insert into marts.experiment_statistics values ('x', 1, 'm', 'big', false, "
-        "'all', 'all', '2026-03-01', 0, 1, 2, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0)"
+        "'all', 'all', '2026-03-01', 0, 1, 2, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0, "
+        "0, 0, 0, 0, 0, 0, 0)"
     ),
     "bookings__take_no_negative_time": (
         "insert into marts.bookings (booking_id, user_id, state, state_since, "
