@@ -1,36 +1,38 @@
 {{ config(materialized='ephemeral', contract={'enforced': false}) }}
 
-with
-
-measured as (
-
-    select
-        recorded_at,
-        day,
-        metric_id,
-        case when currency = 'all' then 'all' else 'currency' end as dimension,
-        currency as dimension_value,
-        amount
-    from {{ ref('int_operations_dated') }}
-    where exclusion is null
-
-    union all
-
-    -- Net revenue repeats what payments and refunds are.
-    select
-        operations.recorded_at,
-        operations.day,
-        'excluded_operations' as metric_id,
-        parts.dimension,
-        parts.dimension_value,
-        1 as amount
-    from {{ ref('int_operations_dated') }} as operations
-    cross join
-        lateral (
-            values ('all', 'all'), ('exclusion', operations.exclusion)
-        ) as parts (dimension, dimension_value)
-    where operations.exclusion is not null and operations.metric_id <> 'net_revenue'
-
-)
-
-select * from measured
+-- Read once, or all records would be kept before any day is chosen.
+select
+    operations.recorded_at,
+    operations.day,
+    measured.metric_id,
+    measured.dimension,
+    measured.dimension_value,
+    measured.amount
+from {{ ref('int_operations_dated') }} as operations
+cross join
+    lateral (
+        values
+        (
+            operations.exclusion is null,
+            operations.metric_id,
+            case when operations.currency = 'all' then 'all' else 'currency' end,
+            operations.currency,
+            operations.amount
+        ),
+        -- Net revenue repeats what payments and refunds are.
+        (
+            operations.exclusion is not null and operations.metric_id <> 'net_revenue',
+            'excluded_operations',
+            'all',
+            'all',
+            1
+        ),
+        (
+            operations.exclusion is not null and operations.metric_id <> 'net_revenue',
+            'excluded_operations',
+            'exclusion',
+            operations.exclusion,
+            1
+        )
+    ) as measured (is_counted, metric_id, dimension, dimension_value, amount)
+where measured.is_counted
