@@ -164,6 +164,7 @@ class Site:
             "event_id": "straggler",
             "event_name": "page_view",
             "device_id": row[0],
+            "consent": ["analytics"],
             "occurred_at": row[1].isoformat(),
         }
         path = Path(self.settings.landing_url) / "web" / "straggler.ndjson"
