@@ -29,3 +29,29 @@
 {% macro whole_value(metric_id) -%}
     max(value) filter (where metric_id = '{{ metric_id }}' and dimension = 'all')
 {%- endmacro %}
+
+{# The CTE `missing`: a day without a number for a whole metric has an explicit zero. #}
+{% macro missing_zeros(found, days) -%}
+    missing as (
+
+        select
+            listed.day,
+            metrics.metric_id,
+            'all' as dimension,
+            'all' as dimension_value,
+            0 as numerator,
+            case when metrics.is_ratio then 0 end as denominator
+        from {{ ref('days') }} as listed
+        cross join (values {{ whole_metrics() }}) as metrics (metric_id, is_ratio)
+        where
+            {{ days }}
+            and not exists (
+                select from {{ found }}
+                where
+                    {{ found }}.day = listed.day
+                    and {{ found }}.metric_id = metrics.metric_id
+                    and {{ found }}.dimension = 'all'
+            )
+
+    )
+{%- endmacro %}

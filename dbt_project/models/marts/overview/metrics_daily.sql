@@ -48,29 +48,7 @@ found as (
 
 ),
 
--- A day without a number for a whole metric has an explicit zero.
-missing as (
-
-    select
-        listed.day,
-        metrics.metric_id,
-        'all' as dimension,
-        'all' as dimension_value,
-        0 as numerator,
-        case when metrics.is_ratio then 0 end as denominator
-    from {{ ref('days') }} as listed
-    cross join (values {{ whole_metrics() }}) as metrics (metric_id, is_ratio)
-    where
-        {{ changed_days('listed.day', metric_parents) }}
-        and not exists (
-            select from found
-            where
-                found.day = listed.day
-                and found.metric_id = metrics.metric_id
-                and found.dimension = 'all'
-        )
-
-),
+{{ missing_zeros('found', changed_days('listed.day', metric_parents)) }},
 
 filled as (
 
