@@ -138,6 +138,15 @@ _RECORD = """
                     and builds.build_id <= publications.build_id
                     and {name} = any(builds.refreshed_models)
             ) then 'its definition changed'
+            -- Models of funnels stay while a funnel of theirs is made anew.
+            when starts_with({name}, 'funnel_') and exists (
+                select from ops.builds as builds
+                cross join unnest(builds.refreshed_models) as made (model)
+                where
+                    builds.build_id > coalesce(status.build_id, 0)
+                    and builds.build_id <= publications.build_id
+                    and starts_with(made.model, 'funnel ')
+            ) then 'the definition of a funnel changed'
             else coalesce(
                 (
                     select

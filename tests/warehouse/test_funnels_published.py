@@ -76,12 +76,15 @@ def known(database, connection):
     build(
         connection, url=database, select=("+funnel_steps_daily", "+funnel_reach_daily")
     )
+    complete_through(connection, DAYS + 1)
+    assert not publish(connection, tables=published_funnels(), terms=Terms()).is_held
+    return known
+
+
+def published_funnels():
     manifest = parse_once().writable_manifest().to_dict(omit_none=False)
     tables = published_tables(manifest)
-    funnels = [table for table in tables if table.name.startswith("funnel_")]
-    complete_through(connection, DAYS + 1)
-    assert not publish(connection, tables=funnels, terms=Terms()).is_held
-    return known
+    return [table for table in tables if table.name.startswith("funnel_")]
 
 
 @pytest.mark.usefixtures("known")
@@ -133,3 +136,27 @@ def test_who_changes_role_on_the_way_counts_under_the_role_of_the_entry(connecti
         ("value", "customer", 2),
         ("value", "provider", 0),
     ]
+
+
+@pytest.mark.usefixtures("known")
+def test_a_changed_funnel_is_why_its_final_days_read_otherwise(connection):
+    [(build_id,)] = connection.execute(
+        "insert into ops.builds (run_id, is_full_selection, state, refreshed_models) "
+        "values ('test', true, 'succeeded', '{funnel buy}') returning build_id"
+    ).fetchall()
+    connection.execute("update ops.current_build set build_id = %s", (build_id,))
+    connection.execute(
+        "update marts.funnel_steps_daily set overall_rate = 1 where entered_on = %s",
+        (at().date(),),
+    )
+    connection.execute(
+        "insert into ops.changed (build_id, model, day) "
+        "values (%s, 'funnel_steps_daily', %s)",
+        (build_id, at().date()),
+    )
+    connection.commit()
+    publish(connection, tables=published_funnels(), terms=Terms(build_id=build_id))
+    reasons = connection.execute(
+        "select table_name, reason from ops.restatements"
+    ).fetchall()
+    assert reasons == [("funnel_steps_daily", "the definition of a funnel changed")]
