@@ -46,7 +46,7 @@ def test_every_shipped_source_says_on_which_basis_it_is_stored():
 @pytest.mark.parametrize("name", ["web", "mobile", "server"])
 def test_an_event_of_our_trackers_that_names_no_purposes_is_counted_only(name):
     batch = normalize(event(), source=shipped_source(name))
-    assert (batch.not_consented_count, batch.rows) == (1, [])
+    assert (batch.not_consented_count, len(batch.rows)) == (1, 0)
 
 
 def test_without_a_word_of_consent_nothing_is_kept_however_broken():
@@ -55,7 +55,7 @@ def test_without_a_word_of_consent_nothing_is_kept_however_broken():
         *(event(**said) for said in ({"occurred_at": "\0"}, {"properties": [1]})),
         source=made_source(consent={"basis": "consent"}),
     )
-    assert (batch.not_consented_count, batch.rows, batch.set_aside) == (5, [], [])
+    assert (batch.not_consented_count, len(batch.rows), batch.set_aside) == (5, 0, [])
 
 
 def test_what_a_source_does_not_say_has_its_default(tmp_path):
