@@ -72,6 +72,12 @@ def dbt_folder():
     return Path(tempfile.mkdtemp(prefix="daybook-dbt-"))
 
 
+@cache
+def marts(project):
+    """Return the published tables that dbt makes; no test changes its files."""
+    return published_tables(load_manifest(project))
+
+
 class House:
     """What the nightly job does, without Dagster, at times that a test chooses."""
 
@@ -146,7 +152,7 @@ class House:
             return read_plan(self.url, self.project)
 
     def tables(self):
-        return [*published_tables(load_manifest(self.project)), *experiments.TABLES]
+        return [*marts(self.project), *experiments.TABLES]
 
     def publish(self, *, is_closing=True):
         terms = Terms(is_closing=is_closing)

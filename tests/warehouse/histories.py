@@ -172,7 +172,9 @@ def run_dbt(
 ) -> object:
     """Run dbt in this process against the warehouse at `url`, or raise what it says."""
     point_dbt_at(url)
-    arguments = [command, "--no-use-colors", "--quiet"]
+    # Nobody reads the files that dbt would write, which takes a tenth of its time.
+    arguments = [command, "--no-use-colors", "--quiet", "--no-write-json"]
+    arguments += ["--log-level-file", "none"]
     for name in select:
         arguments += ["--select", name]
     if is_full:
