@@ -26,22 +26,22 @@ PREPARED = {"raw.events", "raw.app", "identity.device_owners", "bookings.custome
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where dbt writes what it made of the project, which is read once."""
-    return tmp_path_factory.mktemp("dbt")
+    """Where dbt writes what it made of the project, which is read once.
+
+    The settings of other tests must not decide whether the project parses, nor whether
+    it is read again.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if "DBT" in name]:
+            patch.delenv(name)
+        yield tmp_path_factory.mktemp("dbt")
 
 
 @pytest.fixture(scope="module")
 def manifest(folder):
     """The project as dbt reads it for a build, without any database."""
-    # The settings of other tests must not decide whether the project parses.
-    kept = {name: value for name, value in os.environ.items() if "DBT" in name}
-    for name in kept:
-        del os.environ[name]
-    try:
-        with told_of_build(1, days=[date(2026, 3, 2)]):
-            result = dbt(folder, "parse", "--quiet")
-    finally:
-        os.environ.update(kept)
+    with told_of_build(1, days=[date(2026, 3, 2)]):
+        result = dbt(folder, "parse", "--quiet")
     assert result.success, result.exception
     return result.result
 
