@@ -183,6 +183,28 @@ def test_a_running_build_keeps_the_version_it_pinned(connection, tmp_path):
     assert compiled_predicates(connection)["segment/active/0"].endswith(">= 2")
 
 
+def test_a_funnel_counts_as_changed_once_the_experiment_on_it_has_left_draft(
+    connection, tmp_path
+):
+    button, booking = FILES["experiments/button.yml"], FILES["funnels/booking.yml"]
+    events = "events:\n              - event: booking_attempt"
+    running = button.replace(events, "funnel: booking")
+    draft = running.replace("RUNNING", "DRAFT")
+    later = booking.replace("web", "app")
+    for experiment, funnel, has_changed in (
+        (draft, booking, False),
+        (draft, later, False),
+        (running, later, False),
+        (running, later.replace("title: Booking", "title: Booked"), False),
+        (running, booking, True),
+    ):
+        files = {"experiments__button": experiment, "funnels__booking": funnel}
+        refresh_registry(connection, write_registry(tmp_path, **files))
+        assert connection.execute(
+            "select has_changed from registry.experiments"
+        ).fetchone() == (has_changed,)
+
+
 def test_two_stores_at_once_make_one_version(database, tmp_path):
     registry = load_registry(write_registry(tmp_path))
     versions = []

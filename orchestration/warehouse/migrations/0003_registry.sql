@@ -343,23 +343,25 @@ select
         select from jsonb_array_elements(in_force.body -> 'metrics') as metric (body)
         inner join registry.in_force as funnel
             on funnel.kind = 'funnel' and funnel.id = metric.body ->> 'funnel'
-        where funnel.body - '{title,description,valid_from}'::text [] is distinct from (
-            select begun.body - '{title,description,valid_from}'::text []
-            from registry.definitions as begun
-            where
-                begun.kind = 'funnel'
-                and begun.id = funnel.id
-                and begun.registry_version <= (
-                    select min(history.registry_version)
-                    from registry.definitions as history
-                    where
-                        history.kind = in_force.kind
-                        and history.id = in_force.id
-                        and history.body ->> 'state' <> 'DRAFT'
-                )
-            order by begun.version desc
-            limit 1
-        )
+        where
+            in_force.body ->> 'state' <> 'DRAFT'
+            and funnel.body - '{title,description,valid_from}'::text [] is distinct from (
+                select begun.body - '{title,description,valid_from}'::text []
+                from registry.definitions as begun
+                where
+                    begun.kind = 'funnel'
+                    and begun.id = funnel.id
+                    and begun.registry_version <= (
+                        select min(history.registry_version)
+                        from registry.definitions as history
+                        where
+                            history.kind = in_force.kind
+                            and history.id = in_force.id
+                            and history.body ->> 'state' <> 'DRAFT'
+                    )
+                order by begun.version desc
+                limit 1
+            )
     ) as has_changed
 from registry.in_force as in_force
 where kind = 'experiment';
