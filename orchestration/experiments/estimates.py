@@ -283,16 +283,19 @@ def _compared(
         "lift": lift.lift,
         "lift_low": lift.low,
         "lift_high": lift.high,
-        **_believed(lift, level),
+        **_believed(lift, level, is_loss=values[0] < 0),
     }
 
 
-def _believed(lift: Lift, level: _Level) -> dict[str, FloatArray]:
+def _believed(
+    lift: Lift, level: _Level, *, is_loss: NDArray[np.bool_]
+) -> dict[str, FloatArray]:
+    # A share of a control below zero grows where the metric falls.
     found = lift_posterior(
         lift,
         prior_mean=level.prior_mean,
         prior_deviation=level.prior_deviation,
-        is_higher_better=level.is_higher_better,
+        is_higher_better=level.is_higher_better != is_loss,
         alpha=level.alpha,
     )
     return {

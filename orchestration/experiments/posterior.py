@@ -54,7 +54,7 @@ def lift_posterior(
         Of the lifts expected before; an infinite deviation expects nothing, NaN asks
         for no posterior.
     is_higher_better : array_like of bool, shape (n,)
-        In which direction the metric is good.
+        Whether a higher lift is good: of a control below zero, where a lower value is.
     alpha : array_like of float, shape (n,)
         One less the probability of the interval, strictly between 0 and 1.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from orchestration.experiments.arms import Arm, Counted, Measured, Terms
+from orchestration.experiments.arms import Arm, Counted, Measured, Sums, Terms
 from orchestration.experiments.lift import Lift
 from orchestration.experiments.posterior import lift_posterior
 from orchestration.experiments.results import conclude_results
@@ -89,3 +89,18 @@ def test_rates_without_spread_have_no_posterior():
     terms = Terms(prior_mean=0, prior_deviation=0.3)
     (result,) = conclude_results([Counted("e", terms, ((Measured("buys"), arms),), 7)])
     assert result.posterior_lift is None
+
+
+@pytest.mark.parametrize(("better", "is_likely"), [("higher", True), ("lower", False)])
+def test_less_loss_is_a_gain(better, is_likely):
+    """Arms that lose 10 and 8 a unit, with a standard deviation of 2."""
+    arms = [
+        Arm(name, 1000, 900, 0, sums=Sums(1000 * mean, 1000 * (mean**2 + 4)))
+        for name, mean in (("control", -10), ("treatment", -8))
+    ]
+    terms = Terms(prior_mean=0, prior_deviation=0.3)
+    metrics = ((Measured("margin", type="mean", better=better), tuple(arms)),)
+    (result,) = conclude_results([Counted("e", terms, metrics, 7)])
+    assert result.lift == pytest.approx(-0.2)
+    assert ((result.chance_better or 0) > 0.95) == is_likely
+    assert ((result.expected_loss or 0) < 0.01) == is_likely
