@@ -90,7 +90,10 @@ def size(
 def assign(
     experiment_id: Annotated[str, typer.Argument(metavar="EXPERIMENT")],
     units: Annotated[
-        typer.FileText, typer.Argument(help="Ids, one a line; - reads them from stdin.")
+        typer.FileText,
+        typer.Argument(
+            help="Ids, one a line; - reads them from stdin.", encoding="utf-8-sig"
+        ),
     ],
 ) -> None:
     """Print the variant of every unit, one JSON object a line."""
@@ -109,10 +112,13 @@ def assign(
         fail(
             f"no experiment is called {experiment_id!r}; registry/experiments: {names}"
         )
-    write_assignments(
-        experiment_id,
-        known[experiment_id],
-        units=units,
-        output=sys.stdout,
-        moment=datetime.now(UTC),
-    )
+    try:
+        write_assignments(
+            experiment_id,
+            known[experiment_id],
+            units=units,
+            output=sys.stdout,
+            moment=datetime.now(UTC),
+        )
+    except UnicodeDecodeError:
+        fail("the ids are not UTF-8")
