@@ -21,8 +21,8 @@ PIECE_ROWS = 1_000
 PIECE_BYTES = 1 << 20
 _RUN_ROWS = 50
 
-# Two chunks are in memory, one of them read and one written. The more keys a chunk has,
-# the fewer pages of their index the server visits for each of them.
+# Three chunks are in memory, one that is written and two read ahead. The more keys a
+# chunk has, the fewer pages of their index the server visits for each of them.
 CHUNK_ROWS = 25_000
 CHUNK_BYTES = 32 << 20
 

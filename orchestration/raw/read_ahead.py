@@ -13,8 +13,8 @@ _END = object()
 # Who writes is called back for every piece that the server takes. With the usual 5 ms
 # until the reader lets go of the interpreter, the server would wait for most of them.
 _SWITCH_SECONDS = 0.0002
-
-
+# Not what was found when a reader began: of two at once, one would find the other's.
+_USUAL_SECONDS = sys.getswitchinterval()
 # One chunk takes longer to read than to write, the next one less: with a single one in
 # hand, each side would wait for the other in turn.
 _AHEAD = 2
@@ -27,7 +27,6 @@ def reading_ahead(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
     What the iterator raises is raised where its item would have come. It is asked by
     one thread at a time, and by none after the context is left.
     """
-    before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
     try:
@@ -35,7 +34,7 @@ def reading_ahead(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
         yield _answers(deque(ask() for _ in range(_AHEAD)), ask)
     finally:
         thread.shutdown(cancel_futures=True)
-        sys.setswitchinterval(before)
+        sys.setswitchinterval(_USUAL_SECONDS)
 
 
 def _answers(coming: deque[Future], ask: Callable[[], Future]) -> Iterator:
