@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastjsonschema import JsonSchemaDefinitionException, JsonSchemaValueException
 from fastjsonschema import compile as compile_schema
@@ -18,9 +18,6 @@ from orchestration.raw.envelope import BIGINT, PAGE_TITLE
 from orchestration.raw.reasons import Reason, RejectedError, pointer_to
 from orchestration.registry.documents import Document, read_document
 from orchestration.registry.problems import RegistryError
-
-if TYPE_CHECKING:
-    from orchestration.raw.property_types import PropertyType
 
 CUSTOM = "custom"
 CUSTOM_PREFIX = "custom."
@@ -137,8 +134,6 @@ class Contracts:
         )
         self._common = self._read_common()
         self.compiled: dict[str, Contract] = {}
-        # What the short way makes of them, once for the many files of a load.
-        self.types: dict[str, PropertyType | None] = {}
         self._custom: Contract | None = None
 
     def names(self) -> list[str]:

@@ -5,11 +5,12 @@ Whatever is unusual about a record makes it give up, and `mending` says what it 
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from msgspec import Raw
 
-from orchestration.raw.contracts import Contract, JsonSchemaError
+from orchestration.raw.contracts import Contract, Contracts, JsonSchemaError
 from orchestration.raw.drafts import Draft
 from orchestration.raw.envelope import NOTHING, PAGE_TITLE, Envelope, LineEnvelope
 from orchestration.raw.formats.refusals import DEPTH_LIMIT
@@ -28,6 +29,10 @@ _convert = msgspec.convert
 _INSIDE = ("properties", "")
 _EMPTY = Raw(EMPTY)
 _ABSENT = (b"", EMPTY, b"null")
+# Made once for the many files of a load, which share their contracts.
+_TYPES: WeakKeyDictionary[Contracts, dict[str, PropertyType | None]] = (
+    WeakKeyDictionary()
+)
 
 
 class UnusualError(Exception):
@@ -53,7 +58,7 @@ class Drafter:
 
     def __init__(self, preparation: Preparation) -> None:
         self._preparation = preparation
-        self._types = preparation.contracts.types
+        self._types = _TYPES.setdefault(preparation.contracts, {})
 
     def draft(self, value: Any) -> Draft | None:
         """Return the draft of a record; None if it may not be used for anything.
