@@ -53,6 +53,19 @@ def test_a_built_day_is_looked_for_and_one_with_news_is_counted(connection):
     assert find_lost_rows(connection) == {"2026-03-01": -1, "2026-03-02": -1}
 
 
+def test_of_built_days_one_row_is_read_and_not_all(connection):
+    for number in range(6):
+        load(connection, usual_day(number))
+    connection.execute("update ops.touched_days set settled_by = 1")
+    connection.commit()
+    assert find_lost_rows(connection) == {}
+    [(read_count,)] = connection.execute(
+        "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer"
+        " from pg_stat_xact_user_tables where relname like 'events\\_2%'"
+    ).fetchall()
+    assert read_count == 6
+
+
 def test_loads_that_count_otherwise_than_their_days_are_named(connection):
     load(connection, usual_day(0))
     connection.execute("update ops.loads set removed_count = removed_count + 2")
