@@ -31,9 +31,15 @@ class Attempt:
         return self.start.occurred_at + self.funnel.window
 
     @property
+    def required(self) -> Sequence[Row]:
+        """The rows of the required steps that were reached."""
+        steps = self.funnel.steps
+        return [visit.row for visit in self.path if not steps[visit.step].is_optional]
+
+    @property
     def depth(self) -> int:
         """How many required steps were reached."""
-        return sum(not self.funnel.steps[visit.step].is_optional for visit in self.path)
+        return len(self.required)
 
     @property
     def is_complete(self) -> bool:
@@ -176,19 +182,27 @@ def outcomes(
         if session is not None:
             units[row.unit, *session].append(row)
     find = sequence if funnel.counting == "totals" else candidates
-    found = []
-    for unit_rows in units.values():
-        attempts = [
+    attempts = {
+        key: [
             each
             for each in find(unit_rows, funnel, rules)
             if rules.is_of_day(each, entered_on)
         ]
+        for key, unit_rows in units.items()
+    }
+    # One attempt that meets such an exclusion takes the others with it.
+    left = {
+        rules.leaver(key)
+        for key, listed in attempts.items()
+        if any(each.drops_unit for each in listed)
+    }
+    found = []
+    for key, listed in attempts.items():
         if funnel.counting == "totals":
-            groups = [[each] for each in attempts]
+            groups = [[each] for each in listed]
         else:
-            groups = [attempts] if attempts else []
-        # One attempt that meets such an exclusion takes the others with it.
-        leaves = any(each.drops_unit for each in attempts)
+            groups = [listed] if listed else []
+        leaves = rules.leaver(key) in left
         found += [
             _outcome(group, watermark, leaves=leaves, rules=rules) for group in groups
         ]

@@ -46,6 +46,15 @@ class ClosedByExpiryAlone(Rules):
         return row.occurred_at > attempt.window_ends_at
 
 
+class OptionalKeepsItOpen(Rules):
+    """Optional steps do not gate: an attempt is complete without them."""
+
+    def is_closed_before(self, attempt, row):
+        if attempt.is_complete:
+            return row.position > max(visit.row.position for visit in attempt.path)
+        return super().is_closed_before(attempt, row)
+
+
 class NeverClosedByExclusion(Rules):
     """... or exclusion."""
 
@@ -81,6 +90,13 @@ class UnitsAlwaysLeave(Rules):
 
     def drops_unit(self, exclusion):
         return True
+
+
+class LeavesOneSession(Rules):
+    """... leaves the whole funnel, not the session in which it happened alone."""
+
+    def leaver(self, key):
+        return key
 
 
 class NothingExcluded(Rules):

@@ -23,6 +23,9 @@ class Counted(Protocol):
     ended_by: Row | None
 
     @property
+    def required(self) -> Sequence[Row]: ...
+
+    @property
     def depth(self) -> int: ...
 
     @property
@@ -59,9 +62,12 @@ class Rules(PathRules):
         return funnel.reentry == "latest"
 
     def is_closed_before(self, attempt: Counted, row: Row) -> bool:
-        """Completion, exclusion or expiry closed the attempt by then."""
+        """Completion, exclusion or expiry closed the attempt by then.
+
+        Optional steps do not gate: they neither complete an attempt nor keep it open.
+        """
         if attempt.is_complete:
-            return row.position > max(visit.row.position for visit in attempt.path)
+            return row.position > max(each.position for each in attempt.required)
         if attempt.ended_by is not None:
             return row.position > attempt.ended_by.position
         return row.occurred_at > attempt.window_ends_at
@@ -69,6 +75,10 @@ class Rules(PathRules):
     def drops_unit(self, exclusion: Exclusion) -> bool:
         """The unit leaves the whole funnel, or its attempt goes no further."""
         return exclusion.drops_unit
+
+    def leaver(self, key: tuple[str, str | None]) -> object:
+        """Of a unit and its session: who leaves is the unit, with every session."""
+        return key[0]
 
     def is_open(self, window_ends_at: datetime, watermark: datetime) -> bool:
         """A window that includes its end is over once that instant is complete."""
