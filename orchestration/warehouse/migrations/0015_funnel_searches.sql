@@ -1,26 +1,28 @@
 -- funnels: the counted path of one candidate by trying rows: slow, and right whatever ties.
 
 -- Optional steps between two rows of a strict path, the earliest first; null when something of
--- the scope stays between.
+-- the scope stays between. The path is given in two parts, in the order of its steps: it has come
+-- as far as the last row of the one, and goes on with the first of the other.
 create function funnels.strict_between(
     plan funnels.plan,
     history funnels.history,
     optional_steps integer[],
-    path integer[],
-    one integer,
-    other integer,
+    earlier integer[],
+    later integer[],
     since timestamptz
 ) returns integer[]
 language plpgsql immutable parallel safe as $$
 declare
+    scope constant integer := (1 << 30) | ((1 << 20) - 1);
     step integer := optional_steps[1];
+    one integer := earlier[cardinality(earlier)];
+    path integer[] := earlier || later;
     rest integer[];
 begin
     if step is null then
         return case
-            when funnels.is_between(
-                history, plan.tolerance, (1 << 30) | ((1 << 20) - 1), one, other, path
-            ) then null
+            when funnels.is_between(history, plan.tolerance, scope, one, later[1], path)
+                then null
             else '{}'::integer[]
         end;
     end if;
@@ -28,21 +30,19 @@ begin
         if
             history.masks[between] & (1 << (step - 1)) <> 0
             and between <> all (path)
-            and not funnels.is_before(history, plan.tolerance, between, one)
-            and not funnels.is_before(history, plan.tolerance, other, between)
+            and funnels.may_follow(history, plan.tolerance, earlier, between)
+            and not exists (
+                select from unnest(later) as following (row)
+                where funnels.is_before(history, plan.tolerance, following.row, between)
+            )
             and history.moments[between] - since
             <= coalesce(plan.within[step], plan.window_length)
             and not funnels.is_between(
-                history,
-                plan.tolerance,
-                (1 << 30) | ((1 << 20) - 1),
-                one,
-                between,
-                path || between
+                history, plan.tolerance, scope, one, between, path || between
             )
         then
             rest := funnels.strict_between(
-                plan, history, optional_steps[2:], path || between, between, other, since
+                plan, history, optional_steps[2:], earlier || between, later, since
             );
             if rest is not null then
                 return between || rest;
@@ -50,7 +50,7 @@ begin
         end if;
     end loop;
     rest := funnels.strict_between(
-        plan, history, optional_steps[2:], path, one, other, since
+        plan, history, optional_steps[2:], earlier, later, since
     );
     -- An array of one would hide that there is none.
     return case when rest is not null then 0 || rest end;
@@ -126,9 +126,8 @@ begin
                             array(
                                 select generate_series(required[depth] + 1, step - 1)
                             ),
-                            path || candidate,
-                            path[depth],
-                            candidate,
+                            path,
+                            array[candidate],
                             history.moments[path[depth]]
                         ) is not null
                     )

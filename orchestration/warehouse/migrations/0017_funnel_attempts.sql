@@ -35,7 +35,12 @@ begin
         );
         if plan.ordering = 'strict' and upper is not null then
             between := funnels.strict_between(
-                plan, history, optional, used, previous, upper, history.moments[previous]
+                plan,
+                history,
+                optional,
+                array_remove(filled[: latest], 0),
+                path[depth + 1 :],
+                history.moments[previous]
             );
             for place in 1..cardinality(optional) loop
                 filled[optional[place]] := between[place];
