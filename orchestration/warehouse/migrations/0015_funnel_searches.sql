@@ -183,6 +183,8 @@ declare
     tried integer[];
     used integer;
     dead bigint[];
+    -- How many rows of the path, from the first, have led to an end or might to a better one.
+    alive integer;
     best integer[];
     depth integer;
     choice integer;
@@ -196,6 +198,7 @@ begin
         dead := '{}';
         used := 0;
         depth := 0;
+        alive := 0;
         -- A choice is 32 x row + step; the next one tried at a place is above the last.
         tried := array_fill(0, array[target + 1]);
         tried[1] := 32 * entry;
@@ -208,7 +211,10 @@ begin
                 exit when depth = 0 and candidate > entry;
                 exit when candidate > 0 and history.moments[candidate] > deadline;
                 -- Another choice of steps may still lead to earlier rows, none to later.
-                exit when path || candidate > best;
+                if path || candidate > best then
+                    alive := depth;
+                    exit;
+                end if;
                 if
                     candidate > 0
                     and step between 1 and plan.step_count
@@ -258,11 +264,17 @@ begin
                 end loop;
                 tried[depth + 1] := 32 * candidate;
             end if;
-            if depth = target and (best is null or path < best) then
-                best := path;
+            if depth = target then
+                alive := depth;
+                if best is null or path < best then
+                    best := path;
+                end if;
             end if;
             if not is_found or depth = target then
-                if depth > 1 and funnels.is_lone(history, plan.tolerance, path) then
+                if
+                    depth > greatest(alive, 1)
+                    and funnels.is_lone(history, plan.tolerance, path)
+                then
                     dead := dead
                     || (
                         (used & ~(1 << (taken[depth] % 32 - 1)))::bigint << 32
@@ -275,6 +287,7 @@ begin
                 path := path[: depth - 1];
                 taken := taken[: depth - 1];
                 depth := depth - 1;
+                alive := least(alive, depth);
             end if;
         end loop;
         if best is not null then

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from tests.warehouse.definitions_of_funnels import define_funnels
+from tests.warehouse.funnel_reference import known
 from tests.warehouse.funnel_reference.asking import body_of, events_of
 from tests.warehouse.funnel_reference.definitions import Row
 from tests.warehouse.funnel_reference.drawing import (
@@ -48,13 +49,14 @@ class World:
 
     def __init__(self, seed: int, units: int) -> None:
         chance = random.Random(seed)
-        drawn = enumerate(draw_funnels(chance))
-        self.funnels = {f"f{number:03}": funnel for number, funnel in drawn}
+        found = enumerate([*draw_funnels(chance), *known.FUNNELS])
+        self.funnels = {f"f{number:03}": funnel for number, funnel in found}
         self.histories = {
             unit: draw_history(chance, unit)
             for unit in (f"u{number}" for number in range(units))
         }
         self._add_changed()
+        self.histories |= known.known_histories()
         rows = [row for history in self.histories.values() for row in history]
         self.rows = with_sessions(rows)
         self.parts: list[list[Row]] = [[], []]
