@@ -25,23 +25,48 @@
 
     ),
 
+    changed_attempts as not materialized (
+
+        select attempts.*
+        from {{ ref('funnel_attempts') }} as attempts
+        where
+            {{ changed_days('attempts.entered_on', ['funnel_attempts']) }}
+            or {{ is_of_changed_funnel('attempts.funnel_id') }}
+
+    ),
+
+    -- Who leaves for one session or attempt of a day leaves with the others of that day.
+    leaving as (
+
+        select distinct
+            funnel_id,
+            entered_on,
+            unit_id
+        from changed_attempts
+        where drops_unit
+
+    ),
+
     counted_attempts as (
 
         select
             attempts.*,
+            leaving.unit_id is not null as is_left,
             plans.breakdown_top,
             plans.has_breakdown,
             plans.time_bin_count,
             plans.window_seconds * 1000000 as window_length,
             earlier_steps.previous_steps
-        from {{ ref('funnel_attempts') }} as attempts
+        from changed_attempts as attempts
         inner join plans
             on attempts.funnel_id = plans.funnel_id
         inner join earlier_steps
             on attempts.funnel_id = earlier_steps.funnel_id
-        where
-            {{ changed_days('attempts.entered_on', ['funnel_attempts']) }}
-            or {{ is_of_changed_funnel('attempts.funnel_id') }}
+        left join leaving
+            on
+                attempts.funnel_id = leaving.funnel_id
+                and attempts.entered_on = leaving.entered_on
+                and attempts.unit_id = leaving.unit_id
 
     ),
 
@@ -134,7 +159,7 @@
             split.entered_at,
             split.is_completed,
             not split.is_completed and split.excluded_at is not null as is_excluded,
-            split.drops_unit,
+            split.is_left as drops_unit,
             split.is_tied,
             split.reached_at,
             split.window_ends_at,
