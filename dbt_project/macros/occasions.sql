@@ -22,7 +22,8 @@
             ticket_id,
             attendance_id,
             user_id,
-            state
+            state,
+            recorded_at
         from {{ changed_units_of(
             ref('stg_app__attendance'), 'occasion_id', ['raw.app_occasions']
         ) }} as attendance
@@ -35,7 +36,8 @@
             attendance.ticket_id,
             attendance.attendance_id,
             attendance.user_id,
-            attendance.state
+            attendance.state,
+            attendance.recorded_at
         from tickets
         {{ joined_rows(
             ref('stg_app__attendance'), 'attendance', 'ticket_id', 'tickets.ticket_id',
@@ -52,7 +54,9 @@
             coalesce(ticket_id, attendance_id) as place_id,
             min(ticket_id) as ticket_id,
             min(user_id) as user_id,
-            bool_or(state = 'attended') as is_attended
+            bool_or(state = 'attended') as is_attended,
+            min(recorded_at) as first_recorded_at,
+            max(recorded_at) as last_recorded_at
         from recorded
         group by occasion_id, coalesce(ticket_id, attendance_id)
 
@@ -64,6 +68,8 @@
         coalesce(tickets.state, 'none') as ticket_state,
         coalesce(tickets.is_valid, false) as is_valid,
         outcomes.is_attended,
+        outcomes.first_recorded_at,
+        outcomes.last_recorded_at,
         tickets.issued_at
     from tickets
     full join outcomes
@@ -71,7 +77,8 @@
 {%- endmacro %}
 
 {# Before a model that follows single occasions: those of which anything was or is on a day
-   that their tables changed. #}
+   that their tables changed. Who came is recorded on another day when it is after midnight,
+   and an erasure leaves nothing of it but what we made. #}
 {% macro record_changed_occasions() -%}
     {%- if is_partial() -%}
         insert into ops.changed_units (build_id, model, unit_key)
@@ -83,9 +90,23 @@
                 ['raw.app_occasions', 'raw.app_tickets', 'raw.app_attendance']
             ) }}
 
+        ),
+
+        touched as (
+
+            {{ instants_touched_otherwise() }}
+
         )
 
-        select distinct
+        select
+            {{ build_id() }},
+            'raw.app_occasions',
+            made.occasion_id
+        from touched
+        inner join {{ this }} as made
+            on made.last_recorded_on >= touched.day and made.first_recorded_on <= touched.day
+        union
+        select
             {{ build_id() }},
             'raw.app_occasions',
             found.occasion_id

@@ -102,3 +102,51 @@ def test_who_registered_and_who_came_however_it_arrives(database, connection):
     before = [table_rows(connection, f"marts.{name}") for name in MARTS]
     build(connection, url=database, select=SELECT, is_full=True)
     assert [table_rows(connection, f"marts.{name}") for name in MARTS] == before
+
+
+def erase_attendance(connection, user):
+    """Take what was recorded of somebody, as an erasure does."""
+    with connection.transaction():
+        load_id = connection.execute(
+            "insert into ops.loads (kind, source, started_at) "
+            "values ('erasure', 'app', now()) returning load_id"
+        ).fetchone()[0]
+        connection.execute(
+            "insert into ops.touched_days "
+            "(load_id, occurred_on, event_name, row_count) "
+            "select %s, recorded_at::date, 'app:attendance', count(*) "
+            "from raw.app_attendance where user_id = %s group by 2",
+            (load_id, user),
+        )
+        connection.execute("delete from raw.app_attendance where user_id = %s", (user,))
+
+
+def test_who_walked_in_after_midnight_can_be_erased(database, connection):
+    came = {"state": "attended", "occasion_id": "o1"}
+    change(
+        connection,
+        [
+            ("occasions", {"occasion_id": "o1", "starts_at": at(hours=23)}),
+            *(
+                ("attendance", {"attendance_id": key, "user_id": user, **came, **when})
+                for key, user, when in (
+                    ("a1", "u1", {"recorded_at": at(hours=23)}),
+                    ("a2", "u2", {"recorded_at": at(days=1)}),
+                    # Recorded on three days, of which the middle one is no end.
+                    *(
+                        (f"a{3 + n}", f"u{3 + n % 2}", {"recorded_at": at(days=n)})
+                        for n in range(2, 7)
+                    ),
+                )
+            ),
+        ],
+    )
+    build(connection, url=database, select=SELECT)
+    for user in ("u2", "u3"):
+        erase_attendance(connection, user)
+        build(connection, url=database, select=SELECT)
+        before = [table_rows(connection, f"marts.{name}") for name in MARTS]
+        build(connection, url=database, select=SELECT, is_full=True)
+        assert [table_rows(connection, f"marts.{name}") for name in MARTS] == before
+    (occasion,) = rows_of(connection, "marts.occasions")
+    assert occasion["attended_count"] == 3

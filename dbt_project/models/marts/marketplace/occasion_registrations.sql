@@ -3,6 +3,7 @@
     indexes=[
         {'columns': ['occasion_id', 'user_id'], 'unique': true},
         {'columns': ['occasion_on']},
+        {'columns': ['last_recorded_on']},
     ],
     pre_hook="{{ record_changed_occasions() }}",
 ) }}
@@ -26,6 +27,8 @@ select
         date '1970-01-01'
     ) as occasion_on,
     min(places.issued_at) as first_registered_at,
+    {{ reporting_day('min(places.first_recorded_at)') }} as first_recorded_on,
+    {{ reporting_day('max(places.last_recorded_at)') }} as last_recorded_on,
     count(*) filter (where places.is_valid) as registered_count,
     count(*) filter (where places.ticket_state = 'refunded') as refunded_count,
     count(*) filter (where places.ticket_state = 'cancelled') as cancelled_count,
