@@ -179,9 +179,11 @@ def money_daily(
 ) -> pl.DataFrame:
     """Return sums per day, currency and kind of date, tests included apart."""
     parts = []
+    is_stray = pl.col("kind") == "stray"
     for kind, frame, at, amount in (
         ("booking_accepted", _accepted(bookings), "decided_at", "charged_minor"),
-        ("booking_paid", paid, "paid_at", "amount_minor"),
+        ("booking_paid", paid.filter(~is_stray), "paid_at", "amount_minor"),
+        ("stray_paid", paid.filter(is_stray), "paid_at", "amount_minor"),
         ("booking_refunded", bookings, "refunded_at", "refund_minor"),
         (
             "booking_served",

@@ -8,8 +8,9 @@ from tests.end_to_end.comparing import assert_equal, metrics, of
 
 
 def check_money(story):
-    """Revenue and refunds by currency and the day that money moved."""
+    """Revenue and refunds by currency and the day that money moved; no strays."""
     moved = story.truth("money_daily").filter(~pl.col("is_test"))
+    assert (moved["kind"] == "stray_paid").any()
     assert_equal(money(story), money_of_truth(moved))
 
 

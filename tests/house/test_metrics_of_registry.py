@@ -13,10 +13,10 @@ MONEY = "dbt_project/models/intermediate/int_operations_dated.sql"
 
 def computed(tree):
     """Return the metrics of every day, and those that are split by currency only."""
-    money = re.findall(r"\(values (.*)\) as money", tree.text(MONEY))
+    money = re.findall(r"values(.*)\) as money", tree.text(MONEY), re.DOTALL)
     return {
         *re.findall(r"^\s*\('(\w+)', (?:true|false)\)", tree.text(WHOLE), re.MULTILINE),
-        *re.findall(r"\('(\w+)'\)", " ".join(money)),
+        *re.findall(r"^\s*\('(\w+)', ", " ".join(money), re.MULTILINE),
     }
 
 
@@ -38,7 +38,7 @@ def test_what_is_only_described_or_only_computed_is_found(plant):
     files = {
         REGISTRY: "old: {tested_by: ['tests/a.py::test_old']}\nfees: {tested_by: []}\n",
         WHOLE: "    ('sessions', false),\n    ('fees', true)\n",
-        MONEY: "cross join (values ('fees'), ('revenue')) as money (metric_id)",
+        MONEY: "values\n    ('fees', 1),\n    ('revenue', 2)\n) as money (metric_id)",
     }
     assert sorted(problems(plant(files=files))) == [
         "old is not computed",

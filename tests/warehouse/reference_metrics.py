@@ -29,6 +29,7 @@ class Booking(NamedTuple):
     booking_id: str
     user_id: str
     requested_at: datetime
+    currency: str = "EUR"
 
 
 class Payment(NamedTuple):
@@ -39,7 +40,7 @@ class Payment(NamedTuple):
     amount_minor: int
     currency: str
     paid_at: datetime | None
-    user_id: str | None = None
+    booking_id: str | None = "b1"
 
 
 class Refund(NamedTuple):
@@ -66,9 +67,25 @@ class App(NamedTuple):
         return {item.user_id: item.exclusion for item in self.persons if item.exclusion}
 
     @property
-    def payers(self) -> dict[str, str | None]:
-        """Return who made each payment."""
-        return {item.payment_id: item.user_id for item in self.payments}
+    def charged(self) -> dict[str, tuple[Payment, Booking]]:
+        """Return what was paid for an order in its currency: all that is summed."""
+        orders = {item.booking_id: item for item in self.bookings}
+        return {
+            item.payment_id: (item, orders[item.booking_id])
+            for item in self.payments
+            if item.state == "captured"
+            and item.booking_id in orders
+            and item.currency == orders[item.booking_id].currency
+        }
+
+    @property
+    def returned(self) -> list[tuple[Refund, Booking]]:
+        """Return what was paid back of that."""
+        return [
+            (item, self.charged[item.payment_id][1])
+            for item in self.refunds
+            if item.payment_id in self.charged
+        ]
 
 
 Key = tuple[date, str, str, str]
@@ -225,17 +242,14 @@ def split_counts(events: Sequence[Event], app: App) -> Counter[Key]:
 
 
 def _money(app: App) -> Iterable[tuple[date, str, str, int]]:
-    for payment in app.payments:
-        if payment.user_id in app.exclusions:
-            continue
-        if payment.paid_at and payment.state == "captured":
+    for payment, order in app.charged.values():
+        if payment.paid_at and order.user_id not in app.exclusions:
             day = payment.paid_at.date()
             yield day, "revenue", payment.currency, payment.amount_minor
-    for refund in app.refunds:
-        if app.payers[refund.payment_id] in app.exclusions:
-            continue
-        day = refund.refunded_at.date()
-        yield day, "refunds", refund.currency, -refund.amount_minor
+    for refund, order in app.returned:
+        if order.user_id not in app.exclusions:
+            day = refund.refunded_at.date()
+            yield day, "refunds", refund.currency, -refund.amount_minor
 
 
 def _left_out(app: App, day: date) -> Iterable[str]:
@@ -243,12 +257,8 @@ def _left_out(app: App, day: date) -> Iterable[str]:
     acts = [
         *((item.user_id, item.requested_at) for item in app.bookings),
         *((item.user_id, item.registered_at) for item in app.persons),
-        *((app.payers[item.payment_id], item.refunded_at) for item in app.refunds),
-        *(
-            (item.user_id, item.paid_at)
-            for item in app.payments
-            if item.state == "captured"
-        ),
+        *((order.user_id, item.refunded_at) for item, order in app.returned),
+        *((order.user_id, item.paid_at) for item, order in app.charged.values()),
     ]
     for user_id, moment in acts:
         if moment and moment.date() == day and user_id in app.exclusions:

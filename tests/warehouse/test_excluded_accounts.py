@@ -39,7 +39,7 @@ def app_with(**exclusions):
         ],
         bookings=[Booking(f"b{who}", f"u{who}", at(days=1)) for who in range(5)],
         payments=[
-            Payment(f"p{who}", "captured", 100 + who, "EUR", at(days=who), f"u{who}")
+            Payment(f"p{who}", "captured", 100 + who, "EUR", at(days=who), f"b{who}")
             for who in range(5)
         ],
         refunds=[Refund("r1", 40, "EUR", at(days=6), "p1")],

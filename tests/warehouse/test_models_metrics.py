@@ -65,18 +65,23 @@ def history(chance, count=150):
 APP = App(
     bookings=[
         Booking("b1", "u1", at(days=1)),
-        Booking("b2", "u9", at(days=5, hours=3)),
+        Booking("b2", "u9", at(days=5, hours=3), "USD"),
     ],
     payments=[
         Payment("p1", "captured", 1_000, "EUR", at(days=1)),
-        Payment("p2", "captured", 500, "USD", at(days=1)),
+        Payment("p2", "captured", 500, "USD", at(days=1), "b2"),
         Payment("p3", "failed", 700, "EUR", at(days=1)),
         Payment("p4", "captured", 300, "EUR", at(days=1, hours=23)),
+        # No sum has what belongs to no order, or is not in its order's currency.
+        Payment("p5", "captured", 7_000, "EUR", at(days=2), None),
+        Payment("p6", "captured", 7_000, "EUR", at(days=2), "b3"),
+        Payment("p7", "captured", 7_000, "EUR", at(days=2), "b2"),
     ],
     # The second refund is the last thing that happens at all.
     refunds=[
         Refund("r1", 400, "EUR", at(days=3)),
         Refund("r2", 100, "EUR", at(days=7)),
+        Refund("r3", 70, "EUR", at(days=2), "p5"),
     ],
 )
 

@@ -83,8 +83,16 @@ def test_a_view_that_fires_twice_is_one_view_of_two_raw_rows(database, connectio
 
 
 HAPPENED = {
+    "app_bookings": {
+        "booking_id": "b1",
+        "user_id": "u1",
+        "state": "requested",
+        "currency": "EUR",
+        "requested_at": at(),
+    },
     "app_payments": {
         "payment_id": "p1",
+        "booking_id": "b1",
         "state": "captured",
         "amount_minor": 1_000,
         "currency": "EUR",
@@ -116,7 +124,11 @@ HAPPENED = {
 
 def extract(connection, table, row):
     """Store a row of the app as an extract does, with the day it touches."""
-    values = {**row, "row_hash": b"", "valid_from": at(), "load_id": 1}
+    (load_id,) = connection.execute(
+        "insert into ops.loads (kind, source, started_at) "
+        "values ('extract', 'app', now()) returning load_id"
+    ).fetchone()
+    values = {**row, "row_hash": b"", "valid_from": at(), "load_id": load_id}
     connection.execute(
         f"insert into raw.{table} ({', '.join(values)}) "
         f"values ({', '.join(['%s'] * len(values))})",
@@ -125,8 +137,8 @@ def extract(connection, table, row):
     moment = max(value for value in row.values() if isinstance(value, datetime))
     connection.execute(
         "insert into ops.touched_days (load_id, occurred_on, event_name, row_count) "
-        "values (1, %s, %s, 1)",
-        (moment.date(), table.replace("app_", "app:")),
+        "values (%s, %s, %s, 1)",
+        (load_id, moment.date(), table.replace("app_", "app:")),
     )
 
 

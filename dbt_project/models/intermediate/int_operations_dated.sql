@@ -7,6 +7,7 @@ facts as (
 
     select
         requested_at as recorded_at,
+        {{ reporting_day('requested_at') }} as day,
         'booking_requests' as metric_id,
         'all' as currency,
         1 as amount,
@@ -17,6 +18,7 @@ facts as (
 
     select
         registered_at as recorded_at,
+        {{ reporting_day('registered_at') }} as day,
         'new_users' as metric_id,
         'all' as currency,
         1 as amount,
@@ -27,6 +29,7 @@ facts as (
 
     select
         states.entered_at as recorded_at,
+        {{ reporting_day('states.entered_at') }} as day,
         states.state || '_bookings' as metric_id,
         'all' as currency,
         1 as amount,
@@ -38,35 +41,29 @@ facts as (
 
     union all
 
+    -- What is in no sum of money is in none here: a payment without an order.
     select
-        payments.paid_at as recorded_at,
+        {{ day_start('moved.cash_on') }} as recorded_at,
+        moved.cash_on as day,
         money.metric_id,
-        payments.currency,
-        payments.amount_minor as amount,
-        payments.user_id
-    from {{ ref('stg_app__payments') }} as payments
-    cross join (values ('revenue'), ('net_revenue')) as money (metric_id)
-    where payments.paid_at is not null and payments.state not in ('failed', 'pending')
-
-    union all
-
-    select
-        refunds.refunded_at as recorded_at,
-        money.metric_id,
-        refunds.currency,
-        -refunds.amount_minor as amount,
-        payments.user_id
-    from {{ ref('stg_app__refunds') }} as refunds
-    left join {{ ref('stg_app__payments') }} as payments
-        on refunds.payment_id = payments.payment_id
-    cross join (values ('refunds'), ('net_revenue')) as money (metric_id)
-    where coalesce(refunds.state, 'done') not in ('failed', 'pending')
+        moved.currency,
+        money.amount,
+        moved.user_id
+    from {{ ref('money_movements') }} as moved
+    cross join
+        lateral (
+            values
+            ('revenue', moved.charged_minor),
+            ('refunds', -moved.refunded_minor),
+            ('net_revenue', coalesce(moved.charged_minor, -moved.refunded_minor))
+        ) as money (metric_id, amount)
+    where moved.kind in ('payment', 'refund') and money.amount is not null
 
 )
 
 select
     facts.recorded_at,
-    {{ reporting_day('facts.recorded_at') }} as day,
+    facts.day,
     facts.metric_id,
     facts.currency,
     facts.amount,

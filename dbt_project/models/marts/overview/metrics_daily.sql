@@ -1,5 +1,5 @@
 {%- set metric_parents = [
-    'raw.app', 'days', 'int_events_counted', 'person_days', 'sessions'
+    'raw.app', 'money_movements', 'days', 'int_events_counted', 'person_days', 'sessions'
 ] -%}
 
 {{ config(
@@ -9,7 +9,7 @@
 
 with
 
--- Days of instants, so that the records of other days stay unread.
+-- Days as instants and as days, so that no index of other days is read.
 operations as (
 
     select
@@ -20,7 +20,9 @@ operations as (
         sum(amount)::numeric as numerator,
         null::numeric as denominator
     from {{ ref('operations_measured') }}
-    where {{ within_changed_days('recorded_at', metric_parents) }}
+    where
+        {{ within_changed_days('recorded_at', metric_parents) }}
+        and {{ changed_days('day', metric_parents) }}
     group by day, metric_id, dimension, dimension_value
 
 ),
