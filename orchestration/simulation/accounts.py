@@ -66,7 +66,14 @@ def tables_of_truth(planner: Planner, truth: Truth) -> None:
     truth.add("experiments", experiments_of(truth))
     truth.add("funnel_persons", funnel_of(planner, bookings))
     truth.add("identities", identities_of(planner))
-    truth.add("roles", users(planner).select("role", user_id="id"))
+    truth.add("accounts", accounts_of(planner))
+
+
+def accounts_of(planner: Planner) -> pl.DataFrame:
+    """Return who has an account, since when, and as what."""
+    return users(planner).select(
+        "role", user_id="id", registered_at="created_at", is_test="is_test_account"
+    )
 
 
 def bookings_at_end(bookings: Bookings) -> pl.DataFrame:

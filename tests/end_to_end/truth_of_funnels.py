@@ -71,7 +71,9 @@ def check_roles(story):
     lost = lost_persons(story)
     roles = {
         person_id(f"user:{user_id}"): role
-        for role, user_id in story.truth("roles").iter_rows()
+        for role, user_id in story.truth("accounts")
+        .select("role", "user_id")
+        .iter_rows()
     }
     rows = story.house.rows(
         """

@@ -1,5 +1,6 @@
 -- One row per day, operational fact, browser family and consent: how many of the facts an event
--- tells of. The last step of an event-based funnel is as true as the rate of its fact.
+-- tells of. The last step of an event-based funnel is as true as the rate of its fact. Of days
+-- before the first event nothing can be told: accounts are older than the warehouse.
 select
     captured.day,
     captured.fact,
@@ -12,5 +13,12 @@ select
     captured.consent,
     captured.fact_count,
     captured.captured_count,
-    round(captured.captured_count::numeric / captured.fact_count, 8) as capture_rate
+    case
+        when captured.day >= (
+            select min(metrics.day) from published_data.metrics_daily as metrics
+            where
+                metrics.metric_id = 'events' and metrics.dimension = 'all' and metrics.value > 0
+        )
+            then round(captured.captured_count::numeric / captured.fact_count, 8)
+    end as capture_rate
 from published_data.facts_captured_daily as captured
