@@ -8,7 +8,7 @@ from tests.house.test_requirements_table import missing
 
 REGISTRY = "registry/metrics.yml"
 WHOLE = "dbt_project/macros/metrics.sql"
-MONEY = "dbt_project/models/intermediate/int_operations_dated.sql"
+MONEY = "dbt_project/models/marts/overview/operations_dated.sql"
 
 
 def computed(tree):

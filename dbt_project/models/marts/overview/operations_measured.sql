@@ -8,7 +8,7 @@ select
     measured.dimension,
     measured.dimension_value,
     measured.amount
-from {{ ref('int_operations_dated') }} as operations
+from {{ ref('operations_dated') }} as operations
 cross join
     lateral (
         values
