@@ -1,15 +1,18 @@
 """Needles: every way in which an identifier can stand written, and how to find it.
 
 A long identifier is found anywhere. A middling one must not be a part of a longer word,
-or `usr_1` would be found in `usr_12`. A short one, or a plain number, is found only
-where its key says that it is a person.
+or `usr_1` would be found in `usr_12`. A short one, a plain number, or a word that our
+own programs use, is found only where its key says that it is a person.
 """
 
 import json
 import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from urllib.parse import quote
+
+from orchestration.settings import PROJECT_ROOT
 
 _ANYWHERE = 16
 _AS_A_WORD = 6
@@ -17,6 +20,23 @@ _DIGITS = 12
 _NOT_ASCII = 128
 _KEY = r"(?:user|person|customer|member|account|sender|recipient)_?id"
 _WORD = r"[0-9A-Za-z_-]"
+
+
+# Whose words Dagster and dbt write down again, in every log and compiled model.
+_OURS = ("orchestration", "dbt_project")
+_OURS_ENDINGS = {".py", ".sql", ".yml"}
+
+
+@cache
+def own_words(root: Path = PROJECT_ROOT) -> frozenset[str]:
+    """Return the words of our programs and models: a person may be called `nobody`."""
+    return frozenset(
+        word
+        for folder in _OURS
+        for path in (root / folder).rglob("*")
+        if path.suffix in _OURS_ENDINGS
+        for word in re.findall(rf"{_WORD}+", path.read_text(errors="replace"))
+    )
 
 
 class Needles:
@@ -39,7 +59,7 @@ class Needles:
                     self._keyed.add(spelling)
                 elif len(spelling) >= _ANYWHERE and not spelling.isdigit():
                     self._anywhere.add(spelling)
-                elif len(spelling) >= _AS_A_WORD:
+                elif len(spelling) >= _AS_A_WORD and spelling not in own_words():
                     self._words.add(spelling)
                 else:
                     self._keyed.add(spelling)

@@ -85,6 +85,18 @@ def test_a_part_of_another_name_is_not_found(connection):
     assert Needles(["usr_0042"]).are_in(b"/people/usr_0042?x")
 
 
+def test_a_word_of_our_own_is_the_person_only_beside_a_key(connection):
+    connection.execute("create table public.rows (user_id text, told text)")
+    connection.execute("insert into public.rows values ('u1', 'nobody came')")
+    assert search_database(connection, Needles(["nobody"])).hits == {}
+    assert search_database(connection, Needles(["nobodi"])).hits == {}
+    connection.execute("insert into public.rows values ('nobody', 'to the occasion')")
+    assert search_database(connection, Needles(["nobody"])).hits == {"public.rows": 1}
+    assert not Needles(["nobody"]).are_in(b"-- nobody reads this model")
+    assert Needles(["nobody"]).are_in(b'{"user_id": "nobody"}')
+    assert Needles(["nobodi"]).are_in(b"-- nobodi reads this model")
+
+
 def test_a_receipt_that_was_changed_or_taken_is_found(connection):
     for number in (1, 2, 3):
         connection.execute(
