@@ -6,8 +6,8 @@ import polars as pl
 from orchestration.simulation.app_money import (
     captured,
     fee_of_ticket,
-    payout_amounts,
 )
+from orchestration.simulation.app_payouts import payout_amounts
 from orchestration.simulation.app_people import users
 from orchestration.simulation.bookings import Bookings
 from orchestration.simulation.catalogue import (
@@ -222,15 +222,13 @@ def _accepted(bookings: pl.DataFrame) -> pl.DataFrame:
 
 
 def payouts_of(planner: Planner) -> pl.DataFrame:
-    """Return the payouts in minor units; those that are a cent off say so."""
-    return (
-        payout_amounts(planner)
-        .with_columns(
-            pl.concat_str(
-                pl.lit("prv_"), pl.col("provider").cast(pl.String).str.zfill(6)
-            ).alias("provider_id")
-        )
-        .drop("provider")
+    """Return the payouts in minor units, with what is wrong with them."""
+    rows = payout_amounts(planner)
+    provider = rows["provider"].to_numpy()
+    currency = planner.setting.catalogue.provider_currency[provider]
+    return rows.drop("provider").with_columns(
+        numbered("prv_", provider, 6).alias("provider_id"),
+        picked(pl.Series(CURRENCIES), currency).alias("currency"),
     )
 
 

@@ -6,9 +6,9 @@ import polars as pl
 from orchestration.simulation.catalogue import (
     CAMPAIGNS,
     CITIES,
+    CONTENT,
     CURRENCIES,
     EXPONENTS,
-    FIXED_PAGES,
     OCCASION_LENGTH,
     SERVICES,
     SITES,
@@ -170,7 +170,7 @@ def articles(planner: Planner) -> pl.DataFrame:
     setting = planner.setting
     author = setting.people.user_id[int(setting.catalogue.provider_person[0])]
     rows = []
-    for number, path in enumerate(_content()):
+    for number, path in enumerate(CONTENT):
         days = _published_days(planner, number)
         rows.append(
             {
@@ -195,7 +195,7 @@ def article_versions(planner: Planner) -> pl.DataFrame:
     """Return every version of the content."""
     world = planner.setting.world
     rows = []
-    for number, path in enumerate(_content()):
+    for number, path in enumerate(CONTENT):
         for version, day in enumerate(_published_days(planner, number), 1):
             rows.append(
                 {
@@ -214,9 +214,3 @@ def article_versions(planner: Planner) -> pl.DataFrame:
 
 def _published_days(planner: Planner, number: int) -> list[int]:
     return [day for day in (-30 + number, 5, 20) if day < planner.setting.world.days]
-
-
-def _content() -> list[str]:
-    return [
-        path for path in FIXED_PAGES if path.startswith(("/articles/", "/resources/"))
-    ]

@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 import polars as pl
 
-from orchestration.simulation import app_dealings, app_money, app_offers, app_people
+from orchestration.simulation import (
+    app_dealings,
+    app_money,
+    app_offers,
+    app_payouts,
+    app_people,
+)
 from orchestration.simulation.days import Planner
 
 Build = Callable[[Planner], pl.DataFrame]
@@ -23,7 +29,7 @@ BUILDERS: dict[str, Build] = {
     "attendance": app_dealings.attendance,
     "payments": app_money.payments,
     "refunds": app_money.refunds,
-    "payouts": app_money.payouts,
+    "payouts": app_payouts.payouts,
     "reviews": app_dealings.reviews,
     "messages": app_dealings.messages,
     "campaign_spend": app_offers.campaign_spend,

@@ -43,6 +43,16 @@ FIXED_PAGES = (
     *(f"/articles/{slug}" for slug in ("welcome", "first-steps", "safety", "tax-2026")),
     *(f"/resources/{slug}" for slug in ("scratch", "python", "worksheet-7")),
 )
+# Pages whose text and files are content of the app, by their number there.
+CONTENT = [
+    path for path in FIXED_PAGES if path.startswith(("/articles/", "/resources/"))
+]
+RESOURCES = pl.Series(
+    [f"art_{n}" for n, path in enumerate(CONTENT) if path.startswith("/resources/")]
+)
+USES = pl.Series(["view", "view", "view", "view", "download", "complete"])
+# So many of what would be interactions with listings are uses of a resource.
+USED_ONE_IN = 5
 PAGE = {path: number for number, path in enumerate(FIXED_PAGES)}
 # Popularity of the fixed pages as places people drift to.
 DRIFT = np.array(
@@ -184,6 +194,13 @@ def draw_catalogue(world: World, people: People) -> Catalogue:
         occasion_cancelled=occasions["cancelled"],
         paths=pl.Series(paths),
     )
+
+
+def used_resources(value: np.ndarray) -> tuple[pl.Series, pl.Series]:
+    """Return which resource was used and how, by the value of the moment."""
+    number = value // USED_ONE_IN
+    use = number // len(RESOURCES) % len(USES)
+    return RESOURCES.gather(number % len(RESOURCES)), USES.gather(use)
 
 
 def _draw_prices(currency: np.ndarray, dice: np.random.Generator) -> np.ndarray:

@@ -3,7 +3,12 @@
 import numpy as np
 import polars as pl
 
-from orchestration.simulation.catalogue import ARRIVALS, CAMPAIGNS, CHANNELS
+from orchestration.simulation.catalogue import (
+    ARRIVALS,
+    CAMPAIGNS,
+    CHANNELS,
+    used_resources,
+)
 from orchestration.simulation.days import Day
 from orchestration.simulation.deliveries import Deliveries
 from orchestration.simulation.experiments import EXPERIMENTS
@@ -43,6 +48,7 @@ def add_findings(
     truth.add("exposures", _exposures(day, shared))
     truth.add("conversions", _conversions(day, shared))
     truth.add("occasion_steps", _occasion_steps(day, shared))
+    truth.add("resource_uses", _resource_uses(day, shared))
 
 
 class _Shared:
@@ -182,6 +188,13 @@ def _conversions(day: Day, shared: _Shared) -> pl.DataFrame:
         order_id=_numbers("ord_", order),
         booking_id=_numbers("bkg_", booking),
     )
+
+
+def _resource_uses(day: Day, shared: _Shared) -> pl.DataFrame:
+    """Return who opened, downloaded or finished which resource."""
+    where = np.flatnonzero(day.moments.name == CODE["resource_used"])
+    resource, use = used_resources(day.moments.value[where])
+    return shared.rows(where, resource_id=resource, use=use)
 
 
 def _occasion_steps(day: Day, shared: _Shared) -> pl.DataFrame:

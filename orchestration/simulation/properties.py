@@ -13,6 +13,7 @@ from orchestration.simulation.catalogue import (
     SEARCH_TERMS,
     SERVICES,
     SLOT_MINUTES,
+    used_resources,
 )
 from orchestration.simulation.days import Day
 from orchestration.simulation.experiments import EXPERIMENTS, FLAG_ID
@@ -190,6 +191,13 @@ def _conversion(properties: Properties, day: Day, where: np.ndarray) -> pl.Serie
 def _cart(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
     occasion = numbered("occ_", day.moments.target[where], 6)
     return pl.select('{"occasion_id":"' + occasion + '"}').to_series()
+
+
+def _resource(_: Properties, day: Day, where: np.ndarray) -> pl.Series:
+    resource, use = used_resources(day.moments.value[where])
+    return pl.select(
+        '{"resource_id":"' + resource + '","use":"' + use + '"}'
+    ).to_series()
 
 
 def _attempt(properties: Properties, day: Day, where: np.ndarray) -> pl.Series:
@@ -375,6 +383,7 @@ _BUILDERS: dict[str, Builder] = {
     "login_attempt": _login,
     "user_registered": _registered,
     "consent_changed": _consent,
+    "resource_used": _resource,
     "error_occurred": _error,
     "heatmap_pointer": _pointer,
     "web_vital": _vital,

@@ -8,6 +8,7 @@ from orchestration.simulation.catalogue import (
     FIXED_PAGES,
     PAGE,
     SEARCH_TERMS,
+    USED_ONE_IN,
 )
 from orchestration.simulation.experiments import EXPERIMENTS
 from orchestration.simulation.moments import Layout, Moments
@@ -75,6 +76,8 @@ def lay_out_idling(
         dice.integers(0, len(ERRORS), count),
         dice.integers(0, 1_000, count),
     )
+    is_use = (name == CODE["interaction"]) & (value % USED_ONE_IN == 0)
+    name = np.where(is_use, CODE["resource_used"], name)
     layout.add(
         visit,
         dice.random(count),

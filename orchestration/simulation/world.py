@@ -45,6 +45,7 @@ EVENT_NAMES = (
     "consent_changed",
     "heartbeat",
     "http_request",
+    "resource_used",
 )
 CODE = {name: code for code, name in enumerate(EVENT_NAMES)}
 NON_INTERACTIVE = (

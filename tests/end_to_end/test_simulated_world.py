@@ -45,6 +45,7 @@ CHECKS = [
     truth_of_marketplace.check_booking_states,
     truth_of_marketplace.check_providers,
     truth_of_marketplace.check_utilisation,
+    truth_of_marketplace.check_resources,
     truth_of_behaviour.check_active_windows,
     truth_of_behaviour.check_lifecycle,
     truth_of_behaviour.check_retention,

@@ -22,11 +22,12 @@ CONDITIONS = {
     ("interaction", "view of an occasion"): "occasion_view",
     ("conversion", "purchase"): "purchase",
 }
-# When a booking entered a state, by the fact that the app tells of it.
+# When a booking entered a state, by the fact that the app tells of it; when its money
+# came, which may be days later.
 BOOKING_FACTS = {
     "app.booking_requested": "requested_at",
     "app.booking_accepted": "decided_at",
-    "app.booking_paid": "paid_at",
+    "app.booking_paid": "captured_at",
 }
 REFUSED = ("requested", "declined", "expired")
 
@@ -175,7 +176,12 @@ def hits_of_persons(story):
 
 def booking_facts(story):
     """Yield what the app knows of bookings: fact, who booked, when."""
-    bookings = story.truth("bookings").filter(~pl.col("is_deleted"))
+    taken = story.truth("payments").group_by("booking_id")
+    bookings = (
+        story.truth("bookings")
+        .filter(~pl.col("is_deleted"))
+        .join(taken.agg(captured_at=pl.col("paid_at").min()), "booking_id", "left")
+    )
     for name, column in BOOKING_FACTS.items():
         told = bookings.filter(pl.col(column).is_not_null())
         if name == "app.booking_accepted":

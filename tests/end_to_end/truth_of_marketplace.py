@@ -4,9 +4,30 @@ from collections import Counter
 
 import polars as pl
 
-from tests.end_to_end.comparing import assert_equal
+from tests.end_to_end.comparing import assert_equal, nonzero
 
 TIMES = ("requested_at", "decided_at", "paid_at", "ended_at", "starts_at", "ends_at")
+
+
+def check_resources(story):
+    """How often resources were used, and by how many; hopeless clocks are of no day."""
+    used = story.truth("resource_uses").filter("is_counted")
+    expected = Counter(used.select("resource_id", "use").iter_rows())
+    for resource, person in used.select("resource_id", "person").unique().iter_rows():
+        expected[resource, "person"] += bool(person)
+    rows = story.house.rows(
+        "select resource_id, view_count, download_count, completion_count, "
+        "person_count from published.resource_popularity "
+        "where content_kind = 'resource'"
+    )
+    names = ("view", "download", "complete", "person")
+    found = {
+        (row[0], name): count
+        for row in rows
+        for name, count in zip(names, row[1:], strict=True)
+    }
+    assert len({use for _, use in expected}) == len(names)
+    assert_equal(nonzero(found), dict(expected))
 
 
 def check_booking_states(story):

@@ -29,7 +29,8 @@ ASKED_FOR = """
     form_submitted interaction conversion booking_attempt booking_completed
     chat_started chat_message_sent user_registered login_attempt error_occurred
     notification_sent endpoint_performance web_vital heatmap_pointer
-    experiment_exposure flag_evaluated consent_changed heartbeat http_request custom
+    experiment_exposure flag_evaluated consent_changed heartbeat http_request
+    resource_used custom
 """
 SILENT = {
     "notification_sent",

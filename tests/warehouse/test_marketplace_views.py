@@ -6,17 +6,22 @@ from tests.warehouse.histories import Event, at, build, load
 from tests.warehouse.marketplace_world import change
 from tests.warehouse.test_provider_views import booked, publish_all, seen
 
-SELECT = ("+booking_faults", "+occasions", "+utilisation_daily")
+SELECT = (
+    *("+booking_faults", "+occasions", "+utilisation_daily"),
+    "+person_events_daily",
+)
 TABLES = {
     "days",
     "bookings",
     "utilisation_daily",
     "occasions",
     "occasion_registrations",
+    "person_events_daily",
 }
 VIEWS = {
     *("occasion_attendance", "listing_versions", "bookings_as_offered"),
     *("listing_views_as_offered", "unmet_demand", "attendance_set_aside"),
+    "registrations_daily",
 }
 
 
@@ -43,6 +48,20 @@ def came(number, *, occasion="o1", ticket_id=None, state="attended", user=None):
             "user_id": user,
         },
     )
+
+
+SEARCHED = {"acquisition_channel": "search"}
+# u1 sends the form, u2 begins it twice, and so does somebody without an account.
+FORMS = [
+    *(("form_started", "u1"), ("form_submitted", "u1"), ("form_started", "u2")),
+    *(("form_started", "u2"), ("form_started", None)),
+]
+
+
+def form(number, name, user):
+    said = {"form_id": "registration"}
+    who = {"device_id": f"form-{user}", "user_id": user, "occasion_id": "o1"}
+    return Event(f"f{number}", at(minutes=number), name, properties=said, **who)
 
 
 def offer(connection, price, valid_from, valid_to):
@@ -84,6 +103,7 @@ def test_what_readers_see(database, connection):
                 "occasions",
                 {"occasion_id": "o2", "provider_id": "p1", "starts_at": at(days=1)},
             ),
+            *(("persons", {"user_id": f"u{n}", **SEARCHED}) for n in (1, 2)),
             *(ticket(n, f"u{n}", "o1") for n in (1, 2, 3)),
             ticket(4, "u4", "o1", "refunded"),
             ticket(5, "u1", "o2"),
@@ -105,12 +125,14 @@ def test_what_readers_see(database, connection):
             *searches(3, 1, "yoga", 0, filters={"category": "massage"}),
             *searches(4, 12, "chess", 2, day=1),
             Event("v", at(days=1), listing_id="l1"),
+            *(form(n, name, user) for n, (name, user) in enumerate(FORMS)),
         ],
     )
     build_id = build(connection, url=database, select=SELECT)
     through = at(days=3)
     publish_all(connection, build_id, through=through, tables=TABLES, views=VIEWS)
     check_occasions(connection)
+    check_registrations(connection)
     check_offers(connection)
     check_demand(connection)
 
@@ -133,6 +155,25 @@ def check_occasions(connection):
         "a8": "unknown_ticket",
         "a9": "unknown_occasion",
     }
+
+
+def check_registrations(connection):
+    rows = seen(
+        connection,
+        "select * from published.registrations_daily order by occasion_id, source",
+    )
+    assert [
+        (
+            *(row.day, row.occasion_id, row.source, row.capacity, row.person_count),
+            *(row.registered_count, row.given_back_count, row.form_person_count),
+            *(row.form_drop_count, row.form_drop_rate),
+        )
+        for row in rows
+    ] == [
+        (date(2026, 3, 1), "o1", "search", 4, 2, 2, 0, 2, 1, 0.5),
+        (date(2026, 3, 1), "o1", "unknown", 4, 2, 1, 1, 1, 1, 1),
+        (date(2026, 3, 1), "o2", "search", None, 1, 1, 0, 0, 0, None),
+    ]
 
 
 def check_offers(connection):

@@ -66,6 +66,7 @@ def test_models_that_read_events_scan_only_claimed_partitions(database, connecti
         "element_interactions_daily",
         "errors_met",
         "logins_daily",
+        "resource_uses_daily",
     }
     assert {day for partitions in read.values() for day in partitions} == {"20260307"}
 

@@ -19,10 +19,11 @@ select
     results.unit_count as variant_b_participants,
     results.control_conversion_count as variant_a_conversions,
     results.conversion_count as variant_b_conversions,
-    results.control_conversion_count::numeric
-    / nullif(results.control_unit_count, 0) as variant_a_conversion_rate,
-    results.conversion_count::numeric
-    / nullif(results.unit_count, 0) as variant_b_conversion_rate,
+    round(
+        results.control_conversion_count / nullif(results.control_unit_count, 0)::numeric, 8
+    ) as variant_a_conversion_rate,
+    round(results.conversion_count / nullif(results.unit_count, 0)::numeric, 8)
+        as variant_b_conversion_rate,
     1 - experiments.alpha as confidence_level,
     case results.verdict when 'ship' then 'B' when 'stop' then 'A' end as winner,
     experiments.state = 'RUNNING' as is_active,

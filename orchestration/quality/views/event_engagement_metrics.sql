@@ -97,13 +97,13 @@ select
         when valued.currency_count is null then 0
         when valued.currency_count = 1 then valued.value
     end as total_conversion_value,
-    100 * engaged.engaged_viewer_count::numeric / nullif(engaged.viewer_count, 0)
+    round(100 * engaged.engaged_viewer_count::numeric / nullif(engaged.viewer_count, 0), 8)
         as engagement_rate,
     counted.last_interaction,
     counted.first_interaction,
     engaged.viewer_count,
     engaged.engaged_viewer_count,
-    counted.interaction_count::numeric / nullif(counted.view_count, 0)
+    round(counted.interaction_count / nullif(counted.view_count, 0)::numeric, 8)
         as interactions_per_view,
     case when valued.currency_count = 1 then valued.currency end as currency,
     coalesce(valued.values_minor, '{}') as conversion_values_minor,

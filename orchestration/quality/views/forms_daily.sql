@@ -6,7 +6,7 @@ select
     count(*) as started_count,
     count(forms.submitted_at) as submitted_count,
     count(*) - count(forms.submitted_at) as abandoned_count,
-    count(forms.submitted_at)::numeric / count(*) as completion_rate,
+    round(count(forms.submitted_at)::numeric / count(*), 8) as completion_rate,
     sum(forms.refused_count)::bigint as refused_count,
     percentile_disc(0.5) within group (
         order by extract(epoch from forms.submitted_at - forms.form_started_at)

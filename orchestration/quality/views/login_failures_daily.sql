@@ -6,7 +6,10 @@ select
     coalesce(
         sum(logins.attempt_count) filter (where logins.outcome = 'failure'), 0
     )::bigint as failure_count,
-    coalesce(sum(logins.attempt_count) filter (where logins.outcome = 'failure'), 0)
-    / sum(logins.attempt_count) as failure_rate
+    round(
+        coalesce(sum(logins.attempt_count) filter (where logins.outcome = 'failure'), 0)
+        / sum(logins.attempt_count),
+        8
+    ) as failure_rate
 from published_data.logins_daily as logins
 group by grouping sets ((logins.day, logins.method), (logins.day))

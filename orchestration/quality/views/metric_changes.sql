@@ -9,10 +9,10 @@ select
     metrics.value,
     yesterday.value as previous_value,
     days.value_change as change,
-    days.value_change / nullif(yesterday.value, 0) as change_rate,
+    round(days.value_change / nullif(yesterday.value, 0), 8) as change_rate,
     last_week.value as same_weekday_value,
     days.weekday_change as same_weekday_change,
-    days.weekday_change / nullif(last_week.value, 0) as same_weekday_change_rate,
+    round(days.weekday_change / nullif(last_week.value, 0), 8) as same_weekday_change_rate,
     days.is_mature,
     metrics.is_final,
     metrics.data_complete_through

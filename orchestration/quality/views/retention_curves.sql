@@ -14,8 +14,11 @@ select
     count(*) filter (where not is_mature) as immature_cohort_count,
     coalesce(sum(unit_count) filter (where is_mature), 0)::bigint as unit_count,
     sum(returned_count) filter (where is_mature)::bigint as returned_count,
-    sum(returned_count) filter (where is_mature)
-    / nullif(sum(unit_count) filter (where is_mature), 0) as return_rate,
+    round(
+        sum(returned_count) filter (where is_mature)
+        / nullif(sum(unit_count) filter (where is_mature), 0),
+        8
+    ) as return_rate,
     sum(cumulative_amount) filter (where is_mature) as cumulative_amount,
     sum(cumulative_amount) filter (where is_mature)
     / nullif(sum(unit_count) filter (where is_mature), 0) as amount_per_unit,

@@ -4,13 +4,17 @@ select
     active.day,
     case
         when days.is_mature and active.trailing_day_count = 30
-            then active.trailing_daily_sum / 30.0 / nullif(active.monthly_count, 0)
+            then
+                round(active.trailing_daily_sum / 30.0 / nullif(active.monthly_count, 0), 8)
     end as stickiness,
     case
         when days.is_mature and active.trailing_day_count = 30
             then
-                active.trailing_identified_sum / 30.0
-                / nullif(active.identified_monthly_count, 0)
+                round(
+                    active.trailing_identified_sum / 30.0
+                    / nullif(active.identified_monthly_count, 0),
+                    8
+                )
     end as identified_stickiness,
     active.trailing_daily_sum,
     active.monthly_count,

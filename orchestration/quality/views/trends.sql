@@ -34,12 +34,15 @@ select
     cumulative_value,
     previous_value,
     case when is_mature then value - previous_value end as change,
-    case when is_mature then (value - previous_value) / nullif(previous_value, 0) end
-        as change_rate,
+    case
+        when is_mature then round((value - previous_value) / nullif(previous_value, 0), 8)
+    end as change_rate,
     same_weekday_value,
     case when is_mature then value - same_weekday_value end as same_weekday_change,
-    case when is_mature then (value - same_weekday_value) / nullif(same_weekday_value, 0) end
-        as same_weekday_change_rate,
+    case
+        when is_mature
+            then round((value - same_weekday_value) / nullif(same_weekday_value, 0), 8)
+    end as same_weekday_change_rate,
     is_mature,
     is_final,
     data_complete_through

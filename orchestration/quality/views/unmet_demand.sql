@@ -105,7 +105,8 @@ select
     counted.search_count,
     counted.person_count,
     counted.no_result_count,
-    counted.no_result_count / nullif(counted.answered_count, 0)::numeric as no_result_rate,
+    round(counted.no_result_count / nullif(counted.answered_count, 0)::numeric, 8)
+        as no_result_rate,
     supplied.available_seconds,
     supplied.free_seconds,
     case
