@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from scipy.stats import binom
+from typer.testing import CliRunner
 
+from orchestration.cli import app
 from orchestration.experiments.assignment import assign_arms, bucket_places
 from orchestration.experiments.assignment_file import write_assignments
 from orchestration.registry.experiments import Experiment
+from tests.unit.made_registry import write_registry
 
 # GrowthBook's own cases for hash version 2 (its SDK test cases): seed, unit, place.
 PUBLISHED = [
@@ -113,3 +116,34 @@ def test_the_file_of_1e5_units_has_the_variant_of_each_alone(day, weights):
         place = fnv(str(fnv(f"button{row['unit']}"))) % 10_000 / 10_000
         expected = "control" if place < weights[0] / sum(weights) else "big"
         assert row["variant"] == expected
+
+
+@pytest.fixture
+def assigned(tmp_path, monkeypatch):
+    """Give what the command makes of the bytes of a file, or of stdin."""
+    monkeypatch.setenv("DAYBOOK_REGISTRY", str(write_registry(tmp_path / "registry")))
+
+    def assign(content, *, is_piped):
+        path = tmp_path / "units.txt"
+        path.write_bytes(content)
+        given = "-" if is_piped else str(path)
+        arguments = ["experiment", "assign", "button", given]
+        return CliRunner().invoke(app, arguments, input=content if is_piped else None)
+
+    return assign
+
+
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_ids_written_on_windows_are_those_that_were_meant(assigned, is_piped):
+    finished = assigned("\ufeffann\r\n\r\nbén".encode(), is_piped=is_piped)
+    assert finished.exit_code == 0, finished.output
+    rows = [json.loads(line) for line in finished.output.splitlines()]
+    assert [row["unit"] for row in rows] == ["ann", "bén"]
+
+
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_ids_that_are_not_utf_8_are_refused(assigned, is_piped):
+    finished = assigned("ann\nbén\n".encode("latin-1"), is_piped=is_piped)
+    assert finished.exit_code == 1
+    assert "not UTF-8" in finished.output
+    assert "Traceback" not in finished.output
