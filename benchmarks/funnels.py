@@ -99,10 +99,23 @@ def installation(
     events: int, persons: int, *, is_mixed: bool = False
 ) -> Iterator[Site]:
     """Give an installation with twenty funnels, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="daybook-funnels-") as folder:
+    bodies = {
+        f"funnels/f{number:02}": funnel(number, is_mixed=is_mixed)
+        for number in range(FUNNELS)
+    }
+    with opened(bodies, events=events, persons=persons) as site:
+        yield site
+
+
+@contextmanager
+def opened(
+    bodies: dict[str, dict[str, object]], *, events: int, persons: int
+) -> Iterator[Site]:
+    """Give an installation with definitions of its own, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="daybook-bench-") as folder:
         home = Path(folder)
         registry = home / "registry"
-        _write_registry(registry, is_mixed=is_mixed)
+        _write_registry(registry, bodies)
         settings = read_settings(
             {"DAYBOOK_HOME": folder, "DAYBOOK_REGISTRY": str(registry)}
         )
@@ -120,14 +133,22 @@ def installation(
             yield Site(url, Project.of(settings), registry, events, persons)
 
 
-def _write_registry(folder: Path, *, is_mixed: bool) -> None:
-    (folder / "funnels").mkdir(parents=True)
+class _Plain(yaml.SafeDumper):
+    """Without aliases, which the registry refuses."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+        return True
+
+
+def _write_registry(folder: Path, bodies: dict[str, dict[str, object]]) -> None:
+    folder.mkdir()
     for path in (PROJECT_ROOT / "registry").glob("*.yml"):
         (folder / path.name).write_text(path.read_text())
     (folder / "contracts").symlink_to(PROJECT_ROOT / "registry" / "contracts")
-    for number in range(FUNNELS):
-        path = folder / "funnels" / f"f{number:02}.yml"
-        path.write_text(yaml.safe_dump(funnel(number, is_mixed=is_mixed)))
+    for name, body in bodies.items():
+        path = folder / f"{name}.yml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.dump(body, Dumper=_Plain))
 
 
 def fill(site: Site, days: Sequence[date]) -> None:
@@ -150,7 +171,7 @@ def fill(site: Site, days: Sequence[date]) -> None:
                 "persons": site.persons,
                 "names": NAMES,
             }
-            for statement in (_EVENTS, _TOUCHED_DAY, _TOUCHED_DEVICES):
+            for statement in (_EVENTS, TOUCHED_DAY, TOUCHED_DEVICES):
                 connection.execute(statement, given)
             connection.commit()
         connection.execute("analyze raw.events")
@@ -189,12 +210,12 @@ cross join lateral (
     from generate_series(1, %(steps)s) as step
 ) as steps
 """
-_TOUCHED_DAY = """
+TOUCHED_DAY = """
 insert into ops.touched_days (load_id, occurred_on, event_name, row_count, row_change)
 select load_id, occurred_on, event_name, count(*), count(*)
 from raw.events where occurred_on = %(day)s group by load_id, occurred_on, event_name
 """
-_TOUCHED_DEVICES = """
+TOUCHED_DEVICES = """
 insert into ops.touched_devices (load_id, device_id, first_at, last_at)
 select load_id, device_id, min(occurred_at), max(occurred_at)
 from raw.events where occurred_on = %(day)s group by load_id, device_id
