@@ -2,17 +2,7 @@
    as its step, by what they did strictly after exposure and inside the window. Nothing else is
    shown to the search, so that its answer is that of SEMANTICS 2.6 for these rows. #}
 {% macro units_through_funnels() -%}
-    {%- set goals = registry_rows(
-        "select experiment_id, metric_name, funnel_id, within_hours, ("
-        "select count(*) from registry.funnel_steps as steps "
-        "where steps.funnel_id = metrics.funnel_id and not steps.is_optional "
-        "and steps.step_index <= (select target.step_index "
-        "from registry.funnel_steps as target "
-        "where target.funnel_id = metrics.funnel_id "
-        "and target.step_name = metrics.funnel_step)) as step_depth "
-        "from registry.experiment_metrics as metrics where funnel_id is not null "
-        "order by experiment_id, metric_name"
-    ) -%}
+    {%- set goals = goals_through_funnels() -%}
     {%- set plans = {} -%}
     {%- for plan in funnel_plans() if goals -%}
         {%- do plans.update({plan.funnel_id: plan}) -%}
@@ -35,6 +25,36 @@
         null::numeric[] as amounts,
         0::numeric as earlier_denominator
     from ({{ found | join(' union all ') }}) as through
+{%- endmacro %}
+
+{# The metrics of experiments that are of a funnel, with how many steps have to be reached. #}
+{% macro goals_through_funnels() -%}
+    {{ return(registry_rows(
+        "select experiment_id, metric_name, funnel_id, within_hours, ("
+        "select count(*) from registry.funnel_steps as steps "
+        "where steps.funnel_id = metrics.funnel_id and not steps.is_optional "
+        "and steps.step_index <= (select target.step_index "
+        "from registry.funnel_steps as target "
+        "where target.funnel_id = metrics.funnel_id "
+        "and target.step_name = metrics.funnel_step)) as step_depth "
+        "from registry.experiment_metrics as metrics where funnel_id is not null "
+        "order by experiment_id, metric_name"
+    )) }}
+{%- endmacro %}
+
+{# Holds for units of metrics whose funnel is made anew in this build. #}
+{% macro is_through_changed_funnel(units) -%}
+    {%- set metrics = [] -%}
+    {%- for goal in goals_through_funnels() if goal.funnel_id in changed_funnels() -%}
+        {%- do metrics.append(
+            "('" ~ goal.experiment_id ~ "', '" ~ goal.metric_name ~ "')"
+        ) -%}
+    {%- endfor -%}
+    {%- if metrics -%}
+        ({{ units }}.experiment_id, {{ units }}.metric_name) in ({{ metrics | join(', ') }})
+    {%- else -%}
+        false
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro units_through(goal, funnel) -%}
@@ -64,8 +84,10 @@
     )
 {%- endmacro %}
 
-{# The rows of a funnel that count for a metric, each with the exposure it follows. #}
+{# The rows of a funnel that count for a metric, each with the exposure it follows. In a
+   build those of persons with news, or all where the funnel is made anew. #}
 {% macro rows_after_exposure(goal, funnel) -%}
+    {%- set is_changed = goal.funnel_id not in changed_funnels() -%}
     {%- set subject = 'owned.subjects -> (hits.hit >> 32)::text' -%}
     select
         exposures.phase,
@@ -75,11 +97,13 @@
         {{ hit_columns(subject) }}
     from (
         {{ unit_rows(
-            ref('int_funnel_rows'), since_first_experiment('anonymous.occurred_on')
+            ref('int_funnel_rows'), since_first_experiment('anonymous.occurred_on'),
+            is_changed=is_changed
         ) }}
     ) as owned
     cross join lateral unnest(owned.hits) as hits (hit)
-    inner join {{ ref('experiment_exposures') }} as exposures
+    inner join {{ changed_exposures() if is_changed else ref('experiment_exposures') }}
+        as exposures
         on
             exposures.experiment_id = '{{ goal.experiment_id }}'
             and not exposures.is_multi_arm

@@ -47,10 +47,13 @@
 {%- endmacro %}
 
 {# The stored rows that a model replaces beside those of changed days: `meta.of_funnel`
-   names the column that says whose they are, or `rows` where a row is of many. #}
+   names the column that says whose they are, `rows` where a row is of many, or `metrics`
+   where they are of experiments. #}
 {% macro replaced_funnels(rows, of_funnel) -%}
     {%- if of_funnel == 'rows' -%}
         {{ has_changed_rows() | string | lower }}
+    {%- elif of_funnel == 'metrics' -%}
+        {{ is_through_changed_funnel(rows) }}
     {%- else -%}
         {{ is_of_changed_funnel(rows ~ '.' ~ of_funnel) }}
     {%- endif -%}

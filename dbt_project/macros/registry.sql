@@ -6,19 +6,17 @@
     {{ return([]) }}
 {%- endmacro %}
 
-{# Every compiled predicate over events, as rows of VALUES beside one event: what it is
-   part of, whether it holds, and what the event adds to it. The first row is that of
-   exposures, which need none. #}
+{# Every goal of experiments, as rows of VALUES beside one event: which it is, whether it
+   holds, and what the event adds to it. The first row is that of exposures, which need
+   no predicate. #}
 {% macro event_predicates() -%}
     {%- set predicates = registry_rows(
-        "select 'experiment' as kind, experiment_id as id, part, predicate_sql, "
-        "amount_sql, currency from registry.experiment_events "
-        "order by 1, 2, 3"
+        "select goal_id, predicate_sql, amount_sql, currency "
+        "from registry.experiment_goals order by goal_id"
     ) -%}
     (
         'exposure'::text,
         properties ->> 'experiment_id',
-        0,
         event_name = 'experiment_exposure'
         and jsonb_typeof(properties -> 'experiment_id') = 'string'
         and jsonb_typeof(properties -> 'variant') = 'string',
@@ -26,11 +24,10 @@
     )
     {%- for predicate in predicates %},
     (
-        '{{ predicate[0] }}',
-        '{{ predicate[1] | replace("'", "''") }}',
-        {{ predicate[2] }},
-        {{ predicate[3] }},
-        {{ amount_of(predicate[4], predicate[5]) }}
+        'goal',
+        '{{ predicate.goal_id }}',
+        {{ predicate.predicate_sql }},
+        {{ amount_of(predicate.amount_sql, predicate.currency) }}
     )
     {%- endfor %}
 {%- endmacro %}

@@ -35,7 +35,7 @@
 {# The scope said again, or the days of this build would be looked for in all. #}
 {% macro scope_again() -%}
     {{ ' and (' ~ replaced_scope('same_rows') ~ ')'
-        if config.require('meta')['rebuild'] in ['days', 'extents', 'attempts', 'keys'] }}
+        if config.require('meta')['rebuild'] in ['days', 'extents', 'attempts', 'keys', 'statistics'] }}
 {%- endmacro %}
 
 {# Columns by which a model logs the keys that it replaced, if it does. #}
@@ -102,6 +102,9 @@
         {{ replaced_attempts(rows) }}
     {%- elif meta['rebuild'] == 'keys' -%}
         {{ is_changed_key(rows ~ '.' ~ meta['unit'], meta['parents']) }}
+        {{- ' or ' ~ replaced_funnels(rows, meta['of_funnel']) if 'of_funnel' in meta }}
+    {%- elif meta['rebuild'] == 'statistics' -%}
+        {{ is_counted_anew(rows) }}
     {%- elif meta['rebuild'] == 'ranges' -%}
         {{ rests_on_changed(
             'old_rows.' ~ meta['range'][0], 'old_rows.' ~ meta['range'][1], meta['parents']

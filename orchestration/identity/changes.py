@@ -145,6 +145,8 @@ def stale_alias_days(
 ) -> list[date]:
     """Return the days of users who are called something else, and mark them changed.
 
+    And the persons, as they were and as they are.
+
     Where a person has one user id, which is the default, nobody is and nothing is
     read. Otherwise all of raw is: whoever allows several pays for their merges.
 
@@ -153,12 +155,7 @@ def stale_alias_days(
     instants : sequence of (table, user column, instant column)
         Where the app says what its users did.
     """
-    row = connection.execute(
-        "select array_agg(identifier) from stale_persons"
-        " where identifier_type = 'user'"
-        " and coalesce(before_key, 'user ' || identifier)"
-        " <> coalesce(after_key, 'user ' || identifier)"
-    ).fetchone()
+    row = connection.execute(_RENAMED_USERS, {"build_id": build_id}).fetchone()
     if row is None or not row[0]:
         return []
     parts: list[sql.Composable] = [sql.SQL(_USER_EVENTS)]
@@ -176,6 +173,33 @@ def stale_alias_days(
     ).fetchall()
     return [day for (day,) in rows]
 
+
+_RENAMED_USERS = """
+    with renamed as (
+        select
+            identifier,
+            coalesce(before_key, 'user ' || identifier) as before_key,
+            coalesce(after_key, 'user ' || identifier) as after_key
+        from stale_persons
+        where
+            identifier_type = 'user'
+            and coalesce(before_key, 'user ' || identifier)
+            <> coalesce(after_key, 'user ' || identifier)
+    ),
+
+    written as (
+        insert into ops.changed_units (build_id, model, unit_key)
+        select distinct
+            %(build_id)s::bigint, 'identity.device_owners', keys.person_key
+        from renamed
+        cross join lateral unnest(
+            array[before_key, after_key, 'user ' || identifier]
+        ) as keys (person_key)
+        on conflict do nothing
+    )
+
+    select array_agg(identifier) from renamed
+"""
 
 _USER_EVENTS = "select occurred_on from raw.events where user_id = any(%(users)s)"
 

@@ -18,7 +18,8 @@ def replace_owners(
     """Decide the owners of the devices in `stale_devices` anew.
 
     Returns the days that hold anonymous events of a device while its owner changed,
-    and writes them to `ops.changed`.
+    and writes them to `ops.changed`; and to `ops.changed_units` whoever a device with
+    other owners stood for or stands for, unless everything is made anew.
     """
     if is_full:
         # Every device, and every day it has.
@@ -29,9 +30,10 @@ def replace_owners(
     connection.execute(_BEFORE)
     connection.execute(_REMOVE)
     connection.execute(sql.SQL(_ADD[mode]).format(runs=sql.SQL(_RUNS)))
-    rows = connection.execute(
-        _STALE_DAYS, {"build_id": build_id, "timezone": timezone}
-    ).fetchall()
+    terms = {"build_id": build_id, "timezone": timezone}
+    rows = connection.execute(_STALE_DAYS, terms).fetchall()
+    if not is_full:
+        connection.execute(_STALE_PERSONS, terms)
     connection.execute("drop table owners_before")
     return sorted(day for (day,) in rows)
 
@@ -183,4 +185,35 @@ _STALE_DAYS = """
     )
 
     select occurred_on from stale
+"""
+
+_STALE_PERSONS = """
+    with after as (
+        select owners.*
+        from identity.device_owners as owners
+        where owners.device_id in (select device_id from stale_devices)
+    ),
+
+    differing as (
+        (table owners_before except table after)
+        union
+        (table after except table owners_before)
+    )
+
+    insert into ops.changed_units (build_id, model, unit_key)
+    select distinct
+        %(build_id)s::bigint,
+        'identity.device_owners',
+        persons.person_key
+    from (select distinct device_id from differing) as devices
+    cross join lateral (
+        select 'device ' || devices.device_id as person_key
+        union all
+        select before.person_key
+        from owners_before as before
+        where before.device_id = devices.device_id
+        union all
+        select after.person_key from after where after.device_id = devices.device_id
+    ) as persons
+    on conflict do nothing
 """

@@ -19,9 +19,12 @@ READS = {
     "marts": {"staging", "intermediate", "marts", "identity", "registry"},
 }
 PII = {"none", "pseudonym", "possible"}
-REBUILDS = {"full", "days", "extents", "keys", "ranges", "attempts"}
+REBUILDS = {"full", "days", "extents", "keys", "ranges", "attempts", "statistics"}
 # No models, but what hooks and claims say changed.
-PREPARED = {"raw.events", "raw.app", "identity.device_owners", "bookings.customers"}
+PREPARED = {
+    *("raw.events", "raw.app", "identity.device_owners", "bookings.customers"),
+    "experiments.person_ids",
+}
 
 
 @pytest.fixture(scope="module")

@@ -153,10 +153,12 @@ def build(
     url: str,
     select: Iterable[str] = (),
     is_full: bool = False,
+    anew: Iterable[str] = (),
 ) -> int:
     """Run one whole build as the transform stage does; return its id."""
     build_id, days = begin_build(connection, is_full=is_full)
-    run_dbt(url, build_id=build_id, days=days, select=select, is_full=is_full)
+    with told_of_build(build_id, days=days, models_from_nothing=anew):
+        invoke_dbt(url, select=select, is_full=is_full)
     end_build(connection, build_id=build_id)
     return build_id
 
@@ -170,6 +172,18 @@ def run_dbt(
     is_full: bool = False,
     command: str = "run",
 ) -> object:
+    """Run dbt as part of a build, or of none."""
+    with told_of_build(build_id, days=days):
+        return invoke_dbt(url, select=select, is_full=is_full, command=command)
+
+
+def invoke_dbt(
+    url: str,
+    *,
+    select: Iterable[str] = (),
+    is_full: bool = False,
+    command: str = "run",
+) -> object:
     """Run dbt in this process against the warehouse at `url`, or raise what it says."""
     point_dbt_at(url)
     # Nobody reads the files that dbt would write, which takes a tenth of its time.
@@ -179,8 +193,7 @@ def run_dbt(
         arguments += ["--select", name]
     if is_full:
         arguments.append("--full-refresh")
-    with told_of_build(build_id, days=days):
-        result = dbtRunner(manifest=manifest_of(url)).invoke(arguments)
+    result = dbtRunner(manifest=manifest_of(url)).invoke(arguments)
     if not result.success:
         failed = [
             f"{item.node.name}: {item.message}"

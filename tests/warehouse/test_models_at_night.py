@@ -11,7 +11,7 @@ SMALL = re.compile(
     r"(ops|registry|published|pg_catalog)\..*"
     r"|raw\.app_(campaigns|campaign_spend|content|exchange_rates|listings|occasions"
     r"|providers|services|availability|persons)"
-    r"|marts\.(days|exchange_rates|experiment_\w+)"
+    r"|marts\.(days|exchange_rates)"
     r"|identity\.(excluded_accounts|kept_firsts|persons|rules)"
 )
 # Whose parts of a day are read whole, as they must.

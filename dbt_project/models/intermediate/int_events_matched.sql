@@ -1,8 +1,12 @@
+-- What the macro reads when executing: an experiment with other goals has other rows.
+-- depends_on: {{ source('registry', 'experiment_goals') }}
 {{ config(
-    unique_key=['occurred_on', 'kind', 'id', 'part', 'source', 'event_id'],
+    unique_key=['occurred_on', 'kind', 'id', 'source', 'event_id'],
     indexes=[
-        {'columns': ['occurred_on', 'kind', 'id', 'part', 'source', 'event_id'], 'unique': true},
+        {'columns': ['occurred_on', 'kind', 'id', 'source', 'event_id'], 'unique': true},
         {'columns': ['kind', 'occurred_on']},
+        {'columns': ['user_id']},
+        {'columns': ['device_id']},
     ],
 ) }}
 
@@ -44,11 +48,10 @@ matched as (
         happened.*,
         predicates.matched_kind as kind,
         predicates.matched_id as id,
-        predicates.matched_part as part,
         predicates.matched_amount as amount
     from happened,
         lateral (values {{ event_predicates() }}) as predicates (
-            matched_kind, matched_id, matched_part, matched_holds, matched_amount
+            matched_kind, matched_id, matched_holds, matched_amount
         )
     where predicates.matched_holds
 
@@ -58,7 +61,6 @@ select
     is_fact,
     kind,
     id,
-    part,
     case when kind = 'exposure' then properties ->> 'variant' end as variant,
     case when kind = 'exposure' then browser_family end as browser_family,
     case when kind = 'exposure' then device_class end as device_class,

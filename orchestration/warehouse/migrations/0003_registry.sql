@@ -499,26 +499,48 @@ from registry.experiment_metrics;
 
 -- One row per list of events of a metric: part is the metric's index, 100 more for what divides
 -- it, 200 more for what reverses it. amount_sql is what an event adds, null for one that counts.
+-- Lists that say the same are one goal.
 create view registry.experiment_events as
 select
-    metrics.experiment_id,
-    metrics.metric_name,
-    events.part,
-    events.sql as predicate_sql,
-    case when events.part / 100 <> 1 then amounts.sql end as amount_sql,
-    metrics.currency
-from registry.experiment_metrics as metrics
-inner join registry.compiled_in_force as events
-    on
-        events.kind = 'experiment'
-        and metrics.experiment_id = events.id
-        and metrics.metric_index = events.part % 100
-        and events.part < 300
-left join registry.compiled_in_force as amounts
-    on
-        amounts.kind = 'experiment'
-        and metrics.experiment_id = amounts.id
-        and metrics.metric_index + 300 = amounts.part;
+    listed.*,
+    md5(
+        jsonb_build_array(
+            listed.predicate_sql,
+            listed.amount_sql,
+            case when listed.amount_sql is not null then listed.currency end
+        )::text
+    ) as goal_id
+from (
+    select
+        metrics.experiment_id,
+        metrics.metric_name,
+        events.part,
+        events.sql as predicate_sql,
+        case when events.part / 100 <> 1 then amounts.sql end as amount_sql,
+        metrics.currency,
+        (array['counts', 'divides', 'reverses'])[1 + events.part / 100] as what
+    from registry.experiment_metrics as metrics
+    inner join registry.compiled_in_force as events
+        on
+            events.kind = 'experiment'
+            and metrics.experiment_id = events.id
+            and metrics.metric_index = events.part % 100
+            and events.part < 300
+    left join registry.compiled_in_force as amounts
+        on
+            amounts.kind = 'experiment'
+            and metrics.experiment_id = amounts.id
+            and metrics.metric_index + 300 = amounts.part
+) as listed;
+
+-- One row per goal of any experiment: what an event is to all of their metrics at once.
+create view registry.experiment_goals as
+select distinct
+    goal_id,
+    predicate_sql,
+    amount_sql,
+    case when amount_sql is not null then currency end as currency
+from registry.experiment_events;
 
 create view registry.metrics as
 select

@@ -1,8 +1,8 @@
 {{ config(
-    pre_hook='set local enable_nestloop = off',
+    pre_hook=["{{ record_changed_persons() }}", "{{ hash_joins_if_whole() }}"],
     unique_key=['experiment_id', 'phase', 'person_id'],
     indexes=[
-        {'columns': ['experiment_id', 'phase', 'person_id'], 'unique': true},
+        {'columns': ['person_id', 'experiment_id', 'phase'], 'unique': true},
         {'columns': ['exposed_on']},
     ],
 ) }}
@@ -11,8 +11,12 @@ with
 
 owned as (
 
-    {{ unit_rows(ref('int_events_matched'), "anonymous.kind = 'exposure' and "
-        ~ since_first_experiment('anonymous.occurred_on')) }}
+    {{ unit_rows(
+        ref('int_events_matched'),
+        "anonymous.kind = 'exposure' and "
+        ~ since_first_experiment('anonymous.occurred_on'),
+        is_changed=true
+    ) }}
 
 ),
 

@@ -1,62 +1,44 @@
 {{ config(
-    pre_hook='set local enable_nestloop = off',
+    pre_hook="{{ hash_joins_if_whole() }}",
     unique_key=['experiment_id', 'phase', 'metric_name', 'variant', 'dimension',
         'dimension_value', 'exposed_on'],
     indexes=[
         {'columns': ['experiment_id', 'phase', 'metric_name', 'variant', 'dimension',
             'dimension_value', 'exposed_on'], 'unique': true},
+        {'columns': ['exposed_on']},
     ],
 ) }}
 
 with
 
--- Of the units exposed before a day that stays, so that a cap stays what it was.
-caps as (
+exposed as (
 
     select
-        units.experiment_id,
-        units.phase,
-        units.metric_name,
-        percentile_disc(metrics.cap_quantile::float8) within group (
-            order by units.value
-        ) as cap
-    from {{ ref('experiment_units') }} as units
-    inner join {{ source('registry', 'experiment_metrics') }} as metrics
-        on
-            units.experiment_id = metrics.experiment_id
-            and units.metric_name = metrics.metric_name
-    where units.value <> 0 and units.exposed_on < metrics.cap_frozen_on
-    group by
-        units.experiment_id, units.phase, units.metric_name, metrics.cap_quantile
+        {{ columns_of_arms() | join(', ') }},
+        count(*) filter (where is_multi_arm) as multi_arm_unit_count,
+        count(*) filter (where not is_multi_arm) as unit_count
+    from {{ ref('experiment_exposures') }}
+    where {{ is_counted_anew(of_metric=false) }}
+    group by {{ columns_of_arms() | join(', ') }}
 
 ),
 
+-- Everybody exposed, and apart from them those of whom anything counts.
 counted as (
 
     select
-        exposures.*,
+        exposed.*,
         metrics.metric_name,
-        coalesce(units.denominator, 0) as denominator,
-        coalesce(units.earlier_denominator, 0) as earlier_denominator,
-        coalesce(units.has_history, false) as has_history,
-        least(coalesce(units.value, 0), coalesce(metrics.cap_value, caps.cap)) as value,
-        least(
-            coalesce(units.covariate, 0), coalesce(metrics.cap_value, caps.cap)
-        ) as covariate
-    from {{ ref('experiment_exposures') }} as exposures
+        null::numeric as value,
+        null::numeric as covariate,
+        null::numeric as denominator,
+        null::numeric as earlier_denominator,
+        false as has_history
+    from exposed
     inner join {{ source('registry', 'experiment_metrics') }} as metrics
-        on exposures.experiment_id = metrics.experiment_id
-    left join {{ ref('experiment_units') }} as units
-        on
-            exposures.experiment_id = units.experiment_id
-            and exposures.phase = units.phase
-            and metrics.metric_name = units.metric_name
-            and exposures.person_id = units.person_id
-    left join caps
-        on
-            exposures.experiment_id = caps.experiment_id
-            and exposures.phase = caps.phase
-            and metrics.metric_name = caps.metric_name
+        on exposed.experiment_id = metrics.experiment_id
+    union all
+    {{ valued_units() }}
 
 )
 
@@ -70,6 +52,7 @@ select
     exposed_on,
     {{ arm_statistics() | join(', ') }}
 from counted
+where {{ is_counted_anew('counted') }}
 group by
     grouping sets ((), (browser_family), (device_class)),
     experiment_id,

@@ -2,17 +2,20 @@
 -- depends_on: {{ ref('int_funnel_rows') }}
 -- depends_on: {{ source('registry', 'funnel_plans') }}
 {{ config(
-    pre_hook='set local enable_nestloop = off',
+    pre_hook="{{ hash_joins_if_whole() }}",
     unique_key=['experiment_id', 'phase', 'metric_name', 'person_id'],
-    indexes=[{'columns': ['experiment_id', 'phase', 'metric_name', 'person_id'], 'unique': true}],
+    indexes=[{'columns': ['exposed_on']},
+        {'columns': ['person_id', 'experiment_id', 'phase', 'metric_name'], 'unique': true}],
 ) }}
 
 with
 
 owned as (
 
-    {{ unit_rows(ref('int_events_matched'), "anonymous.kind = 'experiment' and "
-        ~ since_first_experiment('anonymous.occurred_on', with_history=true)) }}
+    {{ unit_rows(
+        ref('int_events_matched'), "anonymous.kind = 'goal' and "
+        ~ since_first_experiment('anonymous.occurred_on', true), is_changed=true
+    ) }}
 
 ),
 
@@ -21,8 +24,6 @@ happened as materialized (
 
     select
         id,
-        part % 100 as metric_index,
-        (array['counts', 'divides', 'reverses'])[1 + part / 100] as what,
         occurred_at,
         amount,
         {{ person_id('person_key') }} as person_id
@@ -40,19 +41,22 @@ met as (
         metrics.metric_type,
         exposures.person_id,
         exposures.exposed_on,
-        happened.what,
+        goals.what,
         happened.amount,
         happened.occurred_at < exposures.exposed_at as is_before
-    from {{ ref('experiment_exposures') }} as exposures
+    from {{ changed_exposures() }} as exposures
     inner join {{ source('registry', 'experiment_metrics') }} as metrics
         on exposures.experiment_id = metrics.experiment_id
+    inner join {{ source('registry', 'experiment_events') }} as goals
+        on
+            metrics.experiment_id = goals.experiment_id
+            and metrics.metric_name = goals.metric_name
     inner join happened
         on
-            exposures.experiment_id = happened.id
-            and metrics.metric_index = happened.metric_index
+            goals.goal_id = happened.id
             and exposures.person_id = happened.person_id
             and not exposures.is_multi_arm
-            and {{ is_in_window('happened', 'exposures', 'metrics') }}
+            and {{ is_in_window('happened', 'exposures', 'metrics', 'goals') }}
 
 )
 
