@@ -124,7 +124,7 @@
 
 {# The instant at which a reporting day begins. #}
 {% macro day_start(day) -%}
-    (({{ day }})::timestamp at time zone {{ reporting_timezone() }})
+    ops.day_start({{ day }}, {{ reporting_timezone() }})
 {%- endmacro %}
 
 {% macro reporting_timezone() -%}

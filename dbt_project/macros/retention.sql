@@ -59,7 +59,7 @@
             case
                 when grids.cohort_period = 'hour'
                     then date_trunc('hour', begun.started_at, grids.zone)
-                else local.day::timestamp at time zone grids.zone
+                else ops.day_start(local.day, grids.zone)
             end as cohort_starts_at
         from (
             select * from first_starts
@@ -307,7 +307,7 @@
             case
                 when {{ grids }}.clock = 'rolling'
                     then
-                        ((cohorts.cohort_on + 1)::timestamp at time zone {{ grids }}.zone)
+                        ops.day_start(cohorts.cohort_on + 1, {{ grids }}.zone)
                         + make_interval(
                             hours => (spans.last_period + 1) * {{ grids }}.period_hours
                         )
@@ -316,8 +316,11 @@
                         cohorts.cohort_starts_at
                         + make_interval(hours => spans.last_period + 1)
                 else
-                    ({{ period_after(grids ~ '.period', 'cohorts.cohort_on',
-                        'spans.last_period + 1') }})::timestamp at time zone {{ grids }}.zone
+                    ops.day_start(
+                        {{ period_after(grids ~ '.period', 'cohorts.cohort_on',
+                            'spans.last_period + 1') }},
+                        {{ grids }}.zone
+                    )
             end as period_ends_at
         from cohorts
         inner join {{ grids }} on cohorts.retention_id = {{ grids }}.retention_id

@@ -2,11 +2,12 @@
 {% macro trend_period_start(trend, instant) -%}
     case
         when {{ trend }}.period = 'hour' then date_trunc('hour', {{ instant }}, {{ trend }}.zone)
-        else (
+        else ops.day_start(
             {{ period_first_day(trend ~ '.period',
                 '(' ~ instant ~ ' at time zone ' ~ trend ~ '.zone)::date',
-                trend ~ '.week_starts') }}
-        )::timestamp at time zone {{ trend }}.zone
+                trend ~ '.week_starts') }},
+            {{ trend }}.zone
+        )
     end
 {%- endmacro %}
 
@@ -43,8 +44,10 @@
                 when {{ trends }}.period = 'hour'
                     then begun.period_starts_at + interval '1 hour'
                 else
-                    ({{ period_after(trends ~ '.period', 'locals.period_on', 1) }})::timestamp
-                    at time zone {{ trends }}.zone
+                    ops.day_start(
+                        {{ period_after(trends ~ '.period', 'locals.period_on', 1) }},
+                        {{ trends }}.zone
+                    )
             end as period_ends_at
         from begun
         inner join {{ trends }} on begun.trend_id = {{ trends }}.trend_id

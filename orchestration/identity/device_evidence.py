@@ -158,7 +158,7 @@ _EVERYTHING = """
     select distinct
         devices.device_id,
         coalesce(
-            ((frozen.last_on + 1)::timestamp at time zone {timezone}), '-infinity'
+            ops.day_start(frozen.last_on + 1, {timezone}), '-infinity'
         ) as from_at,
         'infinity'::timestamptz as to_at
     from (

@@ -171,8 +171,8 @@ _STALE_DAYS = """
         where
             not isempty(differences.held)
             and differences.held && tstzrange(
-                days.occurred_on::timestamp at time zone %(timezone)s,
-                (days.occurred_on + 1)::timestamp at time zone %(timezone)s,
+                ops.day_start(days.occurred_on, %(timezone)s),
+                ops.day_start(days.occurred_on + 1, %(timezone)s),
                 '[)'
             )
     ),

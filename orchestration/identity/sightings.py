@@ -107,8 +107,8 @@ def _registered(days: Sequence[date] | None, timezone: str) -> sql.Composable:
         return sql.SQL("true")
     instants = [
         sql.SQL(
-            "persons.registered_at >= {day}::timestamp at time zone {zone}"
-            " and persons.registered_at < ({day} + 1)::timestamp at time zone {zone}"
+            "persons.registered_at >= ops.day_start({day}, {zone})"
+            " and persons.registered_at < ops.day_start({day} + 1, {zone})"
         ).format(day=sql.Literal(day), zone=sql.Literal(timezone))
         for day in days
     ]

@@ -96,8 +96,8 @@ _FACTS = """
 create temporary table person_facts on commit drop as
 with ends as (
     select
-        ({last_day} - {longest} + 1)::timestamp at time zone {timezone} as begins_at,
-        ({last_day} + 1)::timestamp at time zone {timezone} as ends_at
+        ops.day_start({last_day} - {longest} + 1, {timezone}) as begins_at,
+        ops.day_start({last_day} + 1, {timezone}) as ends_at
 ),
 
 accounts as (

@@ -1,6 +1,20 @@
 -- ops: what was loaded, what that touched, who builds, what was built.
 create schema ops;
 
+-- The first instant of a day. Where clocks go back to midnight it comes twice and Postgres means
+-- the second, so the microsecond before it decides; where they go forward to midnight that
+-- microsecond never was. Made of immutable parts only, so that conditions are constants.
+create function ops.day_start(day date, zone text) returns timestamptz
+language sql immutable parallel safe as $$
+    select least(
+        day::timestamp at time zone zone,
+        (
+            (day::timestamp - interval '1 microsecond') at time zone zone at time zone 'UTC'
+            + interval '1 microsecond'
+        ) at time zone 'UTC'
+    )
+$$;
+
 -- One row per load: a file, a replay, a release, a replacement, a purge, an erasure, an extract.
 -- The counts are those at load time and are never edited.
 create table ops.loads (
