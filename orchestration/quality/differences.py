@@ -135,22 +135,41 @@ def replace_days(
     days: Sequence[date],
     columns: Sequence[str],
 ) -> Change:
-    """Replace the rows of the days, as far as they are in scope."""
+    """Replace the rows of the days that differ, as far as they are in scope.
+
+    A late event is one row of its day's thousands, and each that is written has its
+    indexes written, too.
+    """
     parts = {
         "data": table.data,
         "mart": table.mart,
         "day": _day(table),
         "days": day_literals(days),
         "names": names(columns),
+        "seen": names(columns, "seen"),
+        "made": names(columns, "made"),
+        "seen_key": names(table.key, "seen"),
+        "made_key": names(table.key, "made"),
         "rows": scope.rows_of(table),
     }
+    listed = sql.SQL(
+        "(select {names} from {relation} where {day} in ({days}) and {rows})"
+    )
+    parts["seen_rows"] = listed.format(relation=table.data, **parts)
+    parts["made_rows"] = listed.format(relation=table.mart, **parts)
     removed = connection.execute(
-        sql.SQL("delete from {data} where {day} in ({days}) and {rows}").format(**parts)
+        sql.SQL(
+            "delete from {data} as seen where {day} in ({days}) and {rows} "
+            "and not exists (select from {made_rows} as made "
+            "where ({made_key}) = ({seen_key}) "
+            "and row({made}) is not distinct from row({seen}))"
+        ).format(**parts)
     )
     added = connection.execute(
         sql.SQL(
-            "insert into {data} ({names}) select {names} from {mart} "
-            "where {day} in ({days}) and {rows}"
+            "insert into {data} ({names}) select {names} from {made_rows} as made "
+            "where not exists (select from {seen_rows} as seen "
+            "where ({seen_key}) = ({made_key}))"
         ).format(**parts)
     )
     return Change(removed.rowcount, added.rowcount, tuple(days))

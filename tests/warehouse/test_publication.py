@@ -69,13 +69,16 @@ def test_what_is_loaded_and_not_built_holds_the_watermark(database, marts):
 
 
 def test_only_days_that_differ_are_replaced(database, marts):
-    build(database, marts, visits=[(1, "a", 5), (2, "a", 6), (2, "b", 7)])
+    build(database, marts, visits=[(1, "a", 5), (2, "a", 6), (2, "b", 7), (2, "c", 3)])
     publish_all(marts)
-    # Day 1 was rebuilt to the same rows; of day 2 a row went and a row changed.
+    kept = "select ctid from published_data.daily where place = 'c'"
+    before = seen(marts, kept)
+    # Day 1 was rebuilt to the same rows; of day 2 a row went, one changed, one stayed.
     build(database, marts, visits=[(1, "a", 5), (2, "a", 8), (2, "b", None)])
     change = publish_all(marts).changes["daily"]
-    assert change.days == (day(2),)
-    assert seen(marts) == [(day(1), "a", 5), (day(2), "a", 8)]
+    assert (change.days, change.removed_count, change.added_count) == ((day(2),), 2, 1)
+    assert seen(marts) == [(day(1), "a", 5), (day(2), "a", 8), (day(2), "c", 3)]
+    assert seen(marts, kept) == before
 
 
 def test_a_day_whose_rows_are_all_gone_goes(database, marts):
