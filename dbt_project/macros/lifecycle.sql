@@ -1,5 +1,6 @@
 {# The CTEs up to `states`: every unit that was active in a period or in the one before,
-   and whether it is new there. Of a build, the periods that its changes reach. #}
+   and whether it is new there. Of a build, the periods that its changes reach. Each day
+   tells its own period and the next, and all that is told of a unit is hashed once. #}
 {% macro lifecycle_states(lifecycles, parents) -%}
     days as (
 
@@ -12,7 +13,8 @@
         select
             {{ lifecycles }}.*,
             listed.day,
-            periods.first_on
+            periods.first_on,
+            {{ period_after(lifecycles ~ '.period', 'periods.first_on', 1) }} as next_first_on
         from {{ lifecycles }}
         cross join (select distinct day from days) as listed
         cross join lateral (
@@ -28,11 +30,14 @@
 
     active as (
 
-        select distinct
+        select
             spans.lifecycle_id,
             spans.period,
-            spans.first_on,
-            days.unit_id
+            told.first_on,
+            days.unit_id,
+            told.is_active,
+            not told.is_active as was_active,
+            false as is_new
         from spans
         inner join days
             on
@@ -40,28 +45,23 @@
                 and spans.kind = days.kind
                 and spans.id = days.id
                 and spans.part = days.part
-
-    ),
-
-    before as (
-
-        select
-            lifecycle_id,
-            period,
-            {{ period_after('period', 'first_on', 1) }} as first_on,
-            unit_id
-        from active
+        cross join lateral (
+            values (spans.first_on, true), (spans.next_first_on, false)
+        ) as told (first_on, is_active)
 
     ),
 
     news as (
 
-        select distinct
+        select
             {{ lifecycles }}.lifecycle_id,
             {{ lifecycles }}.period,
             {{ period_first_day(lifecycles ~ '.period', 'firsts.first_on',
                 lifecycles ~ '.week_starts') }} as first_on,
-            firsts.unit_id
+            firsts.unit_id,
+            false as is_active,
+            false as was_active,
+            true as is_new
         from {{ lifecycles }}
         inner join {{ ref('person_firsts') }} as firsts
             on
@@ -88,12 +88,17 @@
             lifecycle_id,
             period,
             first_on,
-            active.unit_id is not null as is_active,
-            before.unit_id is not null as was_active,
-            news.unit_id is not null as is_new
-        from active
-        full join before using (lifecycle_id, period, first_on, unit_id)
-        left join news using (lifecycle_id, period, first_on, unit_id)
+            unit_id,
+            bool_or(is_active) as is_active,
+            bool_or(was_active) as was_active,
+            bool_or(is_new) as is_new
+        from (
+            select * from active
+            union all
+            select * from news
+        ) as told
+        group by lifecycle_id, period, first_on, unit_id
+        having bool_or(is_active or was_active)
 
     )
 {%- endmacro %}

@@ -1,6 +1,8 @@
 {%- set parents = ['person_days', 'int_units_matched', 'person_firsts'] -%}
 
+-- Nothing tells the planner how many periods there are: by one row it sorts millions.
 {{ config(
+    pre_hook=['set local enable_nestloop = off', 'set local enable_sort = off'],
     unique_key=['lifecycle_id', 'period', 'first_on'],
     indexes=[
         {'columns': ['lifecycle_id', 'period', 'first_on'], 'unique': true},
