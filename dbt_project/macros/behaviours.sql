@@ -20,8 +20,9 @@
 {%- endmacro %}
 
 {# The reporting days of units with what they did: of persons whether they were active, of
-   any unit the events of a definition. The condition speaks of `unit_id` and `day`. #}
-{% macro unit_days(condition='true') -%}
+   any unit the events of a definition: of both relations whole, or of what is given of
+   them. The condition speaks of `unit_id` and `day`. #}
+{% macro unit_days(condition='true', persons=none, matched=none) -%}
     select * from (
         select
             'activity' as kind,
@@ -33,7 +34,7 @@
             null::text[] as breakdowns,
             null::numeric[] as amounts,
             null::text[] as currencies
-        from {{ ref('person_days') }}
+        from {{ persons or ref('person_days') }} as persons
         where is_active
     ) as active_days
     where {{ condition }}
@@ -51,7 +52,7 @@
             breakdowns,
             amounts,
             currencies
-        from {{ ref('int_units_matched') }}
+        from {{ matched or ref('int_units_matched') }} as matched
     ) as matched_days
     where {{ condition }}
 {%- endmacro %}

@@ -40,6 +40,12 @@
     {{ changed_rows(relation, {column: 'units.unit_key'}, parents) }}
 {%- endmacro %}
 
+{# Before a model that follows units: how many there are. Taken for few, what is found of
+   them is joined in quadratic time. #}
+{% macro weigh_changed_units() -%}
+    {{ 'analyze ops.changed_units' if is_partial() }}
+{%- endmacro %}
+
 {# Joins rows of a relation by one column: in a build one by one, by the index on it. #}
 {% macro joined_rows(relation, alias, column, value, condition='true') -%}
     {%- set matches = 'candidates.' ~ column ~ ' = ' ~ value -%}

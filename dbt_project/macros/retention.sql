@@ -19,12 +19,12 @@
             firsts.first_at as started_at,
             firsts.breakdown
         from grids
-        inner join {{ ref('person_firsts') }} as firsts
+        inner join {{ changed_units_of(ref('person_firsts'), 'unit_id', parents) }} as firsts
             on
                 grids.start_kind = firsts.kind
                 and grids.start_id = firsts.id
                 and grids.start_part = firsts.part
-        where grids.is_first_ever and {{ is_changed_unit('firsts.unit_id', parents) }}
+        where grids.is_first_ever
 
     ),
 

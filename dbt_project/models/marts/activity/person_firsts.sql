@@ -1,6 +1,7 @@
 {%- set parents = ['person_days', 'int_units_matched'] -%}
 
 {{ config(
+    pre_hook="{{ weigh_changed_units() }}",
     unique_key=['kind', 'id', 'part', 'unit_id'],
     indexes=[
         {'columns': ['kind', 'id', 'part', 'unit_id'], 'unique': true},
@@ -13,33 +14,32 @@ with
 
 active as (
 
-    select distinct on (person_id)
-        person_id as unit_id,
-        user_id,
-        device_id,
-        day as first_on,
-        first_active_at as first_at
-    from {{ ref('person_days') }}
-    where is_active and {{ is_changed_unit('person_id', parents) }}
-    order by person_id, day
+    select distinct on (active_days.person_id)
+        active_days.person_id as unit_id,
+        active_days.user_id,
+        active_days.device_id,
+        active_days.day as first_on,
+        active_days.first_active_at as first_at
+    from {{ changed_units_of(ref('person_days'), 'person_id', parents) }} as active_days
+    where active_days.is_active
+    order by active_days.person_id, active_days.day
 
 ),
 
 matched as (
 
-    select distinct on (unit_id, kind, id, part)
-        kind,
-        id,
-        part,
-        unit_id,
-        user_id,
-        device_id,
-        day as first_on,
-        moments[1] as first_at,
-        breakdowns[1] as breakdown
-    from {{ ref('int_units_matched') }}
-    where {{ is_changed_unit('unit_id', parents) }}
-    order by unit_id, kind, id, part, day
+    select distinct on (done.unit_id, done.kind, done.id, done.part)
+        done.kind,
+        done.id,
+        done.part,
+        done.unit_id,
+        done.user_id,
+        done.device_id,
+        done.day as first_on,
+        done.moments[1] as first_at,
+        done.breakdowns[1] as breakdown
+    from {{ changed_units_of(ref('int_units_matched'), 'unit_id', parents) }} as done
+    order by done.unit_id, done.kind, done.id, done.part, done.day
 
 ),
 

@@ -1,6 +1,7 @@
 {%- set parents = ['person_firsts', 'person_days', 'int_units_matched'] -%}
 
 {{ config(
+    pre_hook="{{ weigh_changed_units() }}",
     unique_key=['retention_id', 'unit_id', 'cohort_starts_at'],
     indexes=[
         {'columns': ['retention_id', 'unit_id', 'cohort_starts_at'], 'unique': true},
@@ -13,7 +14,10 @@ with
 
 days as (
 
-    {{ unit_days(is_changed_unit('unit_id', parents)) }}
+    {{ unit_days(
+        persons=changed_units_of(ref('person_days'), 'person_id', parents),
+        matched=changed_units_of(ref('int_units_matched'), 'unit_id', parents)
+    ) }}
 
 ),
 
