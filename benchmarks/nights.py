@@ -1,13 +1,14 @@
 """What a night costs as history grows: one more day, nothing new, everything anew.
 
-    python -m benchmarks.nights [--days 30 360] [--events 30000]
+    python -m benchmarks.nights [--days 30 90 360] [--events 30000]
     python -m benchmarks.nights --millions 1 4 16
 
-The first compares a night on a long history with one on a short, both with the same
-news, and a night whose only news is one event of a device on an old day; the second
-the models from nothing, on so many million events. Prints ratios: only they can be
-compared between machines. What a night costs is the time of its statements, as the
-server says: starting dbt costs the same on any history.
+The first compares a night on the longest history with one on each shorter, all with as
+many new events, and a night whose only news is one event of a device on an old day; 90
+days fill every window that 30 leave open, so that 360 against 90 is what follows the
+history itself. The second is the models from nothing, on so many million events. Prints
+ratios: only they can be compared between machines. What a night costs is the time of
+its statements, as the server says: starting dbt costs the same on any history.
 """
 
 import argparse
@@ -43,8 +44,8 @@ from orchestration.warehouse.connection import connect, sibling_url
 from orchestration.warehouse.server import warehouse
 
 PERSONS = 200_000
-# What a pilot of so many persons lands tells how active the others must be.
-PILOT_PERSONS, PILOT_ACTIVITY = 10_000, 0.02
+# What the last day has with each tells how active persons must be for a given number.
+PILOT_ACTIVITIES = (0.002, 0.01)
 LAST_DAY = date(2026, 10, 31)
 # After every simulated file has come in.
 NIGHT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -123,12 +124,14 @@ class Site:
             return sum(map(float, DURATION.findall(log.read()))) / 1000
 
     def processor_seconds(self) -> float:
-        """Return the seconds of processor of all sessions that are over."""
+        """Return the seconds of processor of all sessions, over or not."""
         data = self.settings.home / "postgres" / "data"
-        pid = (data / "postmaster.pid").read_text().split()[0]
-        stat = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
-        # Those of its children: fields 16 and 17 of the line, 14 after the name's.
-        return sum(map(int, stat[13:15])) / os.sysconf("SC_CLK_TCK")
+        server = (data / "postmaster.pid").read_text().split()[0]
+        sessions = Path("/proc", server, "task", server, "children").read_text()
+        # Those that are over: fields 16 and 17 of the line, 14 after the name's.
+        ticks = sum(_times(server)[13:15])
+        ticks += sum(sum(_times(session)[11:13]) for session in sessions.split())
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def simulate(self, world: World, *, first_day: int = 0) -> None:
         """Land the files of a world from a day on, and bring the app to its end."""
@@ -213,6 +216,16 @@ class Site:
         )
 
 
+def _times(pid: str) -> list[int]:
+    """Return what the system says of a process, after its name and state."""
+    try:
+        stat = Path("/proc", pid, "stat").read_text()
+    except FileNotFoundError:
+        # Over since it was listed: its parent's times have it now, or will.
+        return [0] * 15
+    return [0, *map(int, stat.rpartition(")")[2].split()[1:])]
+
+
 def seconds_of_models(project: Project) -> dict[str, float]:
     """Return how long each model and test of the last dbt took, by name."""
     artifact = json.loads((project.target / "run_results.json").read_text())
@@ -248,15 +261,29 @@ def installation(title: str) -> Iterator[Site]:
 
 
 def world_of(days: int, *, events: int) -> World:
-    """Return a world whose last day has about so many events, whatever its length."""
-    start_on = LAST_DAY - timedelta(days=days)
-    pilot = World(
-        persons=PILOT_PERSONS, days=days, start_on=start_on, activity=PILOT_ACTIVITY
+    """Return a world whose last day lands about so many events, whatever its length.
+
+    A part of them (bots, letters, flags) follows how many persons there are and not how
+    active they are, and so does not shrink with them.
+    """
+    world = World(persons=PERSONS, days=days, start_on=LAST_DAY - timedelta(days=days))
+    less, more = PILOT_ACTIVITIES
+    few, many = (
+        landed_on_last_day(replace(world, activity=activity))
+        for activity in PILOT_ACTIVITIES
     )
+    activity = less + (events - few) * (more - less) / (many - few)
+    if activity <= 0:
+        msg = f"{PERSONS:,} persons land more than {events:,} events by themselves"
+        raise ValueError(msg)
+    return replace(world, activity=activity)
+
+
+def landed_on_last_day(world: World) -> int:
+    """Return how many events come in on the last day of a world, late ones included."""
     with tempfile.TemporaryDirectory(prefix="daybook-pilot-") as folder:
-        landed = simulate(pilot, Path(folder), None, first_day=days - 1).record_count
-    activity = PILOT_ACTIVITY * (events / PERSONS) / (landed / PILOT_PERSONS)
-    return World(persons=PERSONS, days=days, start_on=start_on, activity=activity)
+        landed = simulate(world, Path(folder), None, first_day=world.days - 1)
+    return landed.record_count
 
 
 def measure_nights(days: int, *, events: int) -> History:
@@ -304,30 +331,28 @@ def report_nights(histories: list[History]) -> None:
         print(f"  nothing new / one more day: {share:.2f} (≤ 0.30)")
         if each.nothing.was_built:
             print("  dbt was started on a night without news")
-    short, long = histories[0], histories[-1]
-    if short is not long:
-        grown = long.one_more.statements / short.one_more.statements
-        print(
-            f"one more day on {long.days} / on {short.days} days: {grown:.2f} (≤ 1.3)"
-        )
-        used = long.one_more.processor / short.one_more.processor
-        print(f"  by processor time of the server: {used:.2f}")
-        report_growth(short.one_more, long.one_more)
+    *shorter, long = histories
+    for short in shorter:
+        report_growth(short, long)
 
 
-def report_growth(short: Night, long: Night) -> None:
-    """Print the stages and models whose night grew most with the history."""
+def report_growth(short: History, long: History) -> None:
+    """Print how a night grew with the history, and the stages and models that did."""
+    few, many = short.one_more, long.one_more
+    grown = many.statements / few.statements
+    news = long.new_events / short.new_events
+    print(f"one more day on {long.days} / on {short.days} days: {grown:.2f} (≤ 1.3)")
+    print(f"  by processor time of the server: {many.processor / few.processor:.2f}")
+    print(f"  new events: {news:.2f}, and per new event {grown / news:.2f}")
     for stage in STAGES:
-        few, many = getattr(short, stage).statements, getattr(long, stage).statements
-        print(f"  {few:7.2f} -> {many:7.2f} s {stage}")
-    grown = {
-        name: seconds - short.models.get(name, 0.0)
-        for name, seconds in long.models.items()
+        least, most = getattr(few, stage).statements, getattr(many, stage).statements
+        print(f"  {least:7.2f} -> {most:7.2f} s {stage}")
+    added = {
+        name: seconds - few.models.get(name, 0.0)
+        for name, seconds in many.models.items()
     }
-    for name in sorted(grown, key=lambda name: -grown[name])[:MOST_SHOWN]:
-        print(
-            f"  {short.models.get(name, 0):7.2f} -> {long.models[name]:7.2f} s {name}"
-        )
+    for name in sorted(added, key=lambda name: -added[name])[:MOST_SHOWN]:
+        print(f"  {few.models.get(name, 0):7.2f} -> {many.models[name]:7.2f} s {name}")
 
 
 def report_models(measured: list[tuple[int, Night]]) -> None:
@@ -346,7 +371,7 @@ def report_models(measured: list[tuple[int, Night]]) -> None:
 def main() -> None:
     """Measure every length of history, shortest first."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--days", type=int, nargs="+", default=[30, 360])
+    parser.add_argument("--days", type=int, nargs="+", default=[30, 90, 360])
     parser.add_argument("--events", type=int, default=30_000, help="on a day")
     parser.add_argument("--millions", type=int, nargs="+", default=[])
     given = parser.parse_args()
