@@ -1,13 +1,17 @@
 """Loads at the same time: one waits, none loads twice, none is lost."""
 
 import multiprocessing
+import random
 import threading
 import time
+from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from orchestration.raw.groups import load_group
 from orchestration.raw.partitions import create_partitions, partition_days
+from orchestration.raw.records import EVENT_COLUMNS
 from orchestration.warehouse.connection import connect
 from tests.warehouse.landing_world import World, event, ndjson
 from tests.warehouse.made_events import NOON, batch, load, read_file, row
@@ -78,6 +82,65 @@ def test_two_loaders_on_one_inbox_load_every_file_once(world, connection):
 @pytest.mark.long
 def test_two_hundred_races_of_loaders_load_every_file_once(world, connection):
     race_loaders(world, connection, 200)
+
+
+def better_copies(generator, number, *, at_least):
+    """Copies of twenty events of one day, received some seconds after noon."""
+    return [
+        row(
+            f"{number} {index}",
+            payload=generator.choice("xyz"),
+            received_at=NOON + timedelta(seconds=at_least + generator.randrange(5)),
+        )
+        for index in range(20)
+    ]
+
+
+def race_replacements(database, connection, races):
+    """Let two loads at once replace the rows of one day by better copies."""
+    generator = random.Random(races)
+    rank = EVENT_COLUMNS.index("received_at"), EVENT_COLUMNS.index("payload_hash")
+    key = EVENT_COLUMNS.index("event_key")
+    winners, payloads = {}, set()
+    for number in range(races):
+        stored, *rivals = (
+            better_copies(generator, number, at_least=at_least)
+            for at_least in (10, 0, 3)
+        )
+        load(database, f"{number} stored", batch(*stored))
+        race(
+            *(
+                partial(load, database, f"{number} rival {at}", batch(*rows))
+                for at, rows in enumerate(rivals)
+            )
+        )
+        for made in [*stored, *rivals[0], *rivals[1]]:
+            standing = tuple(made[place] for place in rank)
+            winners[made[key]] = min(winners.get(made[key], standing), standing)
+            payloads.add((made[key], standing[1]))
+    assert connection.execute(
+        "select event_key, received_at, payload_hash from raw.events order by 1"
+    ).fetchall() == sorted((event, *standing) for event, standing in winners.items())
+    lost = payloads - {(event, payload) for event, (_, payload) in winners.items()}
+    assert connection.execute(
+        "select event_key, payload_hash from raw.set_aside where outcome = 'conflict'"
+        " order by 1, 2"
+    ).fetchall() == sorted(lost)
+    for law in ("ops.conservation()", "ops.conservation_by_day()"):
+        assert not connection.execute(
+            f"select * from {law} where difference <> 0"
+        ).fetchall()
+
+
+def test_two_replacements_of_one_day_leave_the_best_copy_of_every_event(
+    database, connection
+):
+    race_replacements(database, connection, 5)
+
+
+@pytest.mark.long
+def test_two_hundred_races_of_replacements_leave_the_best_copies(database, connection):
+    race_replacements(database, connection, 200)
 
 
 def test_partitions_are_created_once_however_many_ask(database, connection):
