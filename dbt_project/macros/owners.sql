@@ -29,6 +29,32 @@
         and {{ condition }}
 {%- endmacro %}
 
+{# Rows that a model by day and person makes anew: all of a day of which a parent changed
+   anything and, of a day whose events went to others, those of persons who had or have
+   them. A device that becomes somebody's has its days long ago, among thousands. #}
+{% macro of_changed_persons(day, person, parents) -%}
+    ({{ changed_days(day, parents) }} or {{ is_of_moved_person(person) }})
+{%- endmacro %}
+
+{# Persons from whom or to whom this build's identity took events, by key or by hash. #}
+{% macro is_of_moved_person(person) -%}
+    {%- if is_partial() -%}
+        {{ person }} = any(
+            array(
+                select
+                    {{ 'moved.unit_key' if person.endswith('person_key')
+                        else 'identity.person_id(moved.unit_key)' }}
+                from ops.changed_units as moved
+                where
+                    moved.build_id = {{ build_id() }}
+                    and moved.model = 'identity.device_owners'
+            )
+        )
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
 {# The persons of users whom another user of theirs names, as `aliases`. None has one
    where a person has one user id, which is the default. No source: unit tests of models
    need not say that nobody has two. #}

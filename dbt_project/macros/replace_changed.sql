@@ -68,15 +68,19 @@
         and ({{ ours | join(', ') }}) is not distinct from ({{ theirs | join(', ') }})
 {%- endmacro %}
 
-{# Rows of one day may come from different parents, each with days of its own. #}
-{% macro changed_parts(scope, meta) -%}
+{# Rows of one day may come from different parents, each with days of its own, and of a
+   parent that moves persons' events only theirs be made anew. #}
+{% macro changed_parts(rows, meta) -%}
+    {%- set scope = rows ~ '.' ~ meta.get('scope', day_column()) -%}
     {%- set conditions = [] -%}
     {%- for part in meta.get('parts', [{'rows': 'true', 'parents': meta['parents']}]) -%}
         {%- set days = changed_days(
             scope, part['parents'], before=meta.get('spread', 0),
             after=meta.get('spread_after', 0)
         ) -%}
-        {%- do conditions.append('(' ~ part['rows'] ~ ' and ' ~ days ~ ')') -%}
+        {%- set told = is_of_moved_person(rows ~ '.' ~ part['moved']) if 'moved' in part
+            else part['rows'] -%}
+        {%- do conditions.append('(' ~ told ~ ' and ' ~ days ~ ')') -%}
     {%- endfor -%}
     {{ conditions | join(' or ') }}
 {%- endmacro %}
@@ -96,7 +100,7 @@
                 and {{ rows }}.started_at between extents.from_at and extents.to_at
         )
     {%- elif meta['rebuild'] == 'days' -%}
-        {{ changed_parts(rows ~ '.' ~ meta.get('scope', day_column()), meta) }}
+        {{ changed_parts(rows, meta) }}
         {{- ' or ' ~ replaced_funnels(rows, meta['of_funnel']) if 'of_funnel' in meta }}
     {%- elif meta['rebuild'] == 'attempts' -%}
         {{ replaced_attempts(rows) }}

@@ -10,7 +10,12 @@ from tests.warehouse.histories import Event, at, build, load, table_rows
 from tests.warehouse.identity_world import Account, extract, identified, set_rules
 from tests.warehouse.reference_sessions import hashed_key
 
-MODELS = ("+funnel_attempts", "+experiment_statistics", "+person_days")
+BY_PERSON = ("person_events_daily", "person_sessions_daily", "person_days")
+MODELS = (
+    "+funnel_attempts",
+    "+experiment_statistics",
+    *(f"+{model}" for model in BY_PERSON),
+)
 PERSON_DAYS = PublishedTable(
     name="person_days",
     schema="marts",
@@ -18,7 +23,11 @@ PERSON_DAYS = PublishedTable(
     day="day",
     is_incremental=True,
 )
-TABLES = ("marts.person_days", "marts.funnel_attempts", "marts.experiment_exposures")
+TABLES = (
+    *(f"marts.{model}" for model in BY_PERSON),
+    "marts.funnel_attempts",
+    "marts.experiment_exposures",
+)
 
 
 def exposed(event_id, moment, device, variant, user=None):
@@ -49,6 +58,7 @@ def define_experiment(connection):
 EVENTS = [
     identified("asks", at(hours=1), device="laptop", email="m1"),
     exposed("met", at(hours=1, minutes=2), "laptop", "large"),
+    identified("passes", at(hours=1, minutes=5), name="click", device="bench"),
     identified("buys", at(hours=40), name="click", device="phone", user="ann"),
     identified("his", at(days=3), device="tablet", user="ben"),
     identified("whose", at(days=3, minutes=5), device="tablet"),
@@ -128,6 +138,26 @@ def test_days_funnels_and_experiments_follow_a_lead_who_registers(built, databas
     incremental = [table_rows(built, table) for table in TABLES]
     build(built, url=database, select=MODELS, is_full=True)
     assert [table_rows(built, table) for table in TABLES] == incremental
+
+
+def test_others_of_the_day_are_not_counted_again_when_a_lead_registers(built, database):
+    tables = ("person_events_daily", "person_sessions_daily")
+    passer = hashed_key("device", "bench")
+    for table in tables:
+        built.execute(
+            f"update marts.{table} set user_id = 'x' where person_id = %s", [passer]
+        )
+    built.commit()
+    extract(built, [Account("ann", at(days=6), "m1")])
+    build(built, url=database, select=MODELS)
+    for table in tables:
+        kept = built.execute(f"select person_id from marts.{table} where user_id = 'x'")
+        assert kept.fetchall() == [(passer,)]
+        moved = built.execute(
+            f"select count(*) from marts.{table} where day = %s and user_id = 'ann'",
+            [at().date()],
+        )
+        assert moved.fetchone() == (1 if "sessions" in table else 2,)
 
 
 @pytest.mark.parametrize(

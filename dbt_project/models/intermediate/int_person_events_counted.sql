@@ -35,4 +35,5 @@ select
     count(*) filter (where counted_class = 'conversion') as conversion_count,
     count(*) filter (where counted_class = 'error') as error_count
 from owned
+where {{ of_changed_persons('occurred_on', 'person_key', ['raw.events']) }}
 group by occurred_on, person_key

@@ -32,6 +32,7 @@ named as (
         {{ activity_name() }} as activity,
         case when counted_class = 'conversion' then currency end as value_currency
     from owned
+    where {{ of_changed_persons('occurred_on', 'person_key', ['raw.events']) }}
 
 ),
 

@@ -39,6 +39,7 @@ counted as (
         sum(duration_seconds) as duration_seconds,
         sum(engaged_seconds) as engaged_seconds
     from owned
+    where {{ of_changed_persons('started_on', 'person_key', ['sessions']) }}
     group by started_on, person_key
 
 )
