@@ -26,20 +26,14 @@
 
         ),
 
-        plans as materialized (
-
-            {{ listed_sweeps(funnels) }}
-
-        ),
-
         hits as (
 
             select *
             from ({{ unnested_hits(funnels) }}) as owned
             where {{ funnel.clip_sql }}
-            -- As columns, not expressions: only those may arrive sorted where there is a
-            -- filter.
-            offset 0
+            -- A query of its own: columns, and not expressions, may arrive sorted where
+            -- there is a filter.
+            order by series
 
         ),
 
@@ -58,11 +52,11 @@
 
         best as materialized (
 
-            {{ best_of_day(funnel) }}
+            {{ best_of_day(funnels) }}
 
         )
 
-        {{ found_attempts(funnel) }}
+        {{ found_attempts(funnels) }}
         union all
         {{ open_attempts(funnels) }}
     ) as swept
@@ -79,7 +73,9 @@
         and {{ funnel_row_scope('days', 'days.funnel_number', funnel) }}
 {%- endmacro %}
 
-{# A series is a funnel, above 32 bits, and a person. #}
+{# A series is a funnel, above 32 bits, and a person. Sorted as days of persons, which are
+   fewer than hits, and said to be so by every query: one that does not, hides it from the
+   planner. What is left to sort of a person's hits is next to nothing. #}
 {% macro unnested_hits(funnels) -%}
     select
         listed.series,
@@ -98,23 +94,23 @@
         from ({{ person_days_of(funnels) }}) as days
         inner join units
             on days.person_key = units.person_key
+        order by series, occurred_on
     ) as listed
+    order by series
 {%- endmacro %}
 
-{# What the sweep needs of each funnel. #}
-{% macro listed_sweeps(funnels) -%}
-    {%- set plans = [] -%}
+{# What funnels say, looked up by the number of a series: rows that are joined to it lose
+   their order. #}
+{% macro said_by_series(funnels, column, data_type='bigint') -%}
+    {%- set said = {} -%}
     {%- for funnel in funnels -%}
-        {%- do plans.append(
-            '(' ~ funnel.funnel_number ~ ", '" ~ funnel.funnel_id ~ "', "
-            ~ funnel.window_seconds ~ ' * 1000000::bigint, '
-            ~ microseconds(funnel.from_sql) ~ ', ' ~ microseconds(funnel.to_sql) ~ ')'
-        ) -%}
+        {%- do said.update({funnel.funnel_number | int: funnel[column]}) -%}
     {%- endfor -%}
-    select *
-    from (values {{ plans | join(', ') }}) as listed (
-        funnel_number, funnel_id, window_length, entries_from, entries_to
-    )
+    {%- set values = [] -%}
+    {%- for number in range(1, said | max + 1) -%}
+        {%- do values.append(said.get(number, 0)) -%}
+    {%- endfor -%}
+    ('{{ '{' ~ values | join(',') ~ '}' }}'::{{ data_type }}[])[series >> 32]
 {%- endmacro %}
 
 {# Exact until 2100: so long a double holds every microsecond. #}
@@ -126,9 +122,10 @@
     to_timestamp({{ microseconds }} / 1000000.0::double precision)
 {%- endmacro %}
 
-{% macro found_attempts(funnel) -%}
+{% macro found_attempts(funnels) -%}
+    {%- set funnel = funnels[0] -%}
     select
-        plans.funnel_id,
+        best.funnel_id,
         units.unit_id,
         '' as session_id,
         best.entered_on,
@@ -144,14 +141,18 @@
         false as drops_unit,
         false as is_tied,
         {{ 'best.breakdown_value' if funnel.has_breakdown else 'null' }} as breakdown_value
-    from best
+    from (
+        select
+            best.*,
+            {{ said_by_series(funnels, 'funnel_id', 'text') }} as funnel_id
+        from best
+        where not best.is_open
+    ) as best
     inner join units
         on best.series & {{ 2 ** 32 - 1 }} = units.unit_number
-    inner join plans
-        on best.series >> 32 = plans.funnel_number
-    where
-        not best.is_open
-        and {{ funnel_entry_scope('best', 'plans.funnel_number', 'units.unit_id', funnel) }}
+    where {{ funnel_entry_scope(
+        'best', '(best.series >> 32)::integer', 'units.unit_id', funnel
+    ) }}
 {%- endmacro %}
 
 {# When each step was reached; in any order, each place. #}

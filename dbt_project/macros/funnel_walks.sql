@@ -51,20 +51,21 @@
     {%- set nested = steps | reverse | join(' from (') -%}
     {{ nested ~ ' from (' if nested else 'select * from (' }}{{ found }}
     {%- for step in steps or [0] %}
-    offset 0) as entries_{{ loop.index }}
+    order by series) as entries_{{ loop.index }}
     {%- endfor -%}
 {%- endmacro %}
 
 {# Of each funnel, person and day the path of the deepest entry, then the earliest: its
    depth below zero, and when each step was reached. #}
-{% macro best_of_day(funnel) -%}
+{% macro best_of_day(funnels) -%}
+    {%- set funnel = funnels[0] -%}
     {%- set is_ordered = funnel.ordering == 'ordered' -%}
     {%- set times = [] -%}
     {%- set names = [] -%}
     {%- for step in range(2 if is_ordered else 1, funnel.step_count + 1) -%}
         {%- set is_other = '' if is_ordered else ' and entry_mask & ' ~ 2 ** (step - 1) ~ ' = 0' -%}
         {%- do times.append(
-            'case when next_' ~ step ~ ' <= entry_moment + plans.window_length' ~ is_other
+            'case when next_' ~ step ~ ' <= entry_moment + window_length' ~ is_other
             ~ ' then next_' ~ step ~ ' end as reached_' ~ step
         ) -%}
         {%- do names.append('reached_' ~ step) -%}
@@ -88,12 +89,17 @@
     select {{ columns | join(', ') }}
     from (
         select
-            entries.*,
-            {{ (['plans.window_length'] + times) | join(', ') }}
-        from entries
-        inner join plans
-            on entries.series >> 32 = plans.funnel_number
-        where entries.entry_moment between plans.entries_from and plans.entries_to
+            {{ (['entries.*'] + times) | join(', ') }}
+        from (
+            select
+                entries.*,
+                {{ said_by_series(funnels, 'window_length') }} as window_length
+            from entries
+            where
+                entry_moment between {{ said_by_series(funnels, 'first_entry') }}
+                and {{ said_by_series(funnels, 'last_entry') }}
+        ) as entries
+        order by series
     ) as reached
     group by series, entry_occurred_on
 {%- endmacro %}

@@ -2,8 +2,8 @@
 {% macro funnel_plans() -%}
     {{ return(registry_rows(
         "select funnel_id, funnel_number, unit, counting, ordering, breakdown_trait, "
-        "window_seconds, ceil(window_seconds / 86400.0)::integer as window_days, "
-        "step_count, from_sql, to_sql, "
+        "window_length, ceil(window_seconds / 86400.0)::integer as window_days, "
+        "step_count, first_entry, last_entry, "
         "is_constant, has_breakdown, is_swept, plan_sql, clip_sql, engine_hash "
         "from registry.funnel_plans order by funnel_number"
     )) }}

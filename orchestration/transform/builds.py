@@ -34,7 +34,7 @@ from orchestration.transform.model_hashes import (
     record_models,
 )
 from orchestration.transform.plan import Plan, plan_build
-from orchestration.transform.planner import analyze_days
+from orchestration.transform.planner import analyze_days, analyze_owners
 from orchestration.warehouse.stages import begin_stage, end_stage
 
 LOGGER = logging.getLogger(__name__)
@@ -244,6 +244,7 @@ def _prepare(
         is_full=IDENTITY in plan.models,
         pseudonym_key=request.pseudonym_key,
     )
+    analyze_owners(connection)
     # Again, since a change of owner adds the days it made stale.
     days = build_days(connection, build_id=build_id, timezone=timezone)
     return days, identity

@@ -1,4 +1,4 @@
-"""The planner: what it knows of the days that a build reads."""
+"""The planner: what it knows of the days and the owners that a build reads."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -26,6 +26,29 @@ def analyze_days(connection: psycopg.Connection, days: Sequence[date]) -> int:
 
     A day that was just loaded has no statistics until autovacuum comes by. The planner
     then expects one row of thousands, and joins of such days run in quadratic time.
+    """
+    names = [f"events_{day:%Y%m%d}" for day in days]
+    return _analyze(connection, "raw", names, columns=_COLUMNS)
+
+
+def analyze_owners(connection: psycopg.Connection) -> bool:
+    """Analyse the owners of devices if they grew much; return whether they did.
+
+    Of a table without statistics the planner knows nothing, and has put millions of
+    events into a hash rather than their owners.
+    """
+    return _analyze(connection, "identity", ["device_owners"]) > 0
+
+
+def _analyze(
+    connection: psycopg.Connection,
+    schema: str,
+    names: Sequence[str],
+    *,
+    columns: Sequence[str] = (),
+) -> int:
+    """Analyse those that were not, or that are a tenth larger than then.
+
     What Postgres counts as modified is no guide: an analysis of some columns leaves it.
     """
     stale = connection.execute(
@@ -33,7 +56,7 @@ def analyze_days(connection: psycopg.Connection, days: Sequence[date]) -> int:
         select tables.relname
         from pg_class as tables
         where
-            tables.relnamespace = 'raw'::regnamespace
+            tables.relnamespace = %s::regnamespace
             and tables.relname = any(%s)
             and (
                 tables.reltuples < 0
@@ -42,11 +65,12 @@ def analyze_days(connection: psycopg.Connection, days: Sequence[date]) -> int:
             )
         order by tables.relname
         """,
-        ([f"events_{day:%Y%m%d}" for day in days],),
+        (schema, list(names)),
     ).fetchall()
-    columns = sql.SQL(", ").join([sql.Identifier(name) for name in _COLUMNS])
+    listed = sql.SQL(", ").join([sql.Identifier(name) for name in columns])
+    only = sql.SQL("({})").format(listed) if columns else sql.SQL("")
     for (name,) in stale:
         connection.execute(
-            sql.SQL("analyze {} ({})").format(sql.Identifier("raw", name), columns)
+            sql.SQL("analyze {} {}").format(sql.Identifier(schema, name), only)
         )
     return len(stale)

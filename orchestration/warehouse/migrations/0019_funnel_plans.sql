@@ -137,8 +137,12 @@ select
         value_step
     )
     || ')::funnels.plan' as plan_sql,
-    quote_nullable(coalesce(entries_from, '1900-01-01Z')) || '::timestamptz' as from_sql,
-    quote_nullable(coalesce(entries_to, '2100-01-01Z')) || '::timestamptz' as to_sql,
+    -- In microseconds, as hits are.
+    window_seconds * 1000000 as window_length,
+    (date_part('epoch', coalesce(entries_from, '1900-01-01Z')) * 1000000)::bigint
+        as first_entry,
+    (date_part('epoch', coalesce(entries_to, '2100-01-01Z')) * 1000000)::bigint
+        as last_entry,
     -- Which rows count at all.
     case
         when is_clipped
