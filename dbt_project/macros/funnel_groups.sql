@@ -36,7 +36,7 @@
     ),
 
     -- Who leaves for one session or attempt of a day leaves with the others of that day.
-    leaving as (
+    leaving as materialized (
 
         select distinct
             funnel_id,
@@ -47,21 +47,12 @@
 
     ),
 
-    counted_attempts as (
+    counted_attempts as not materialized (
 
         select
             attempts.*,
-            leaving.unit_id is not null as is_left,
-            plans.breakdown_top,
-            plans.has_breakdown,
-            plans.time_bin_count,
-            plans.window_seconds * 1000000 as window_length,
-            earlier_steps.previous_steps
+            leaving.unit_id is not null as is_left
         from changed_attempts as attempts
-        inner join plans
-            on attempts.funnel_id = plans.funnel_id
-        inner join earlier_steps
-            on attempts.funnel_id = earlier_steps.funnel_id
         left join leaving
             on
                 attempts.funnel_id = leaving.funnel_id
@@ -74,58 +65,37 @@
     ranked as (
 
         select
+            attempts.funnel_id,
+            attempts.entered_on,
+            attempts.breakdown_value,
+            row_number() over (
+                partition by attempts.funnel_id, attempts.entered_on
+                order by count(*) desc, attempts.breakdown_value collate "C" asc nulls last
+            ) > plans.breakdown_top as is_folded
+        from changed_attempts as attempts
+        inner join plans
+            on attempts.funnel_id = plans.funnel_id
+        where plans.has_breakdown
+        group by
+            attempts.funnel_id, attempts.entered_on, attempts.breakdown_value,
+            plans.breakdown_top
+
+    ),
+
+    split as materialized (
+
+        select
             funnel_id,
             entered_on,
             breakdown_value,
-            row_number() over (
-                partition by funnel_id, entered_on
-                order by count(*) desc, breakdown_value collate "C" asc nulls last
-            ) > breakdown_top as is_folded
-        from counted_attempts
-        where has_breakdown
-        group by funnel_id, entered_on, breakdown_value, breakdown_top
-
-    ),
-
-    -- How many values of a day are folded into one.
-    folded as (
-
-        select
-            funnel_id,
-            entered_on,
-            'other' as breakdown,
-            count(*) as folded_value_count
-        from ranked
-        where is_folded
-        group by funnel_id, entered_on
-
-    ),
-
-    split as (
-
-        select
-            counted_attempts.*,
-            'total' as breakdown,
-            '' as group_value
-        from counted_attempts
-        union all
-        select
-            attempts.*,
             case
-                when ranked.is_folded then 'other'
-                when attempts.breakdown_value is null then 'missing'
+                when is_folded then 'other'
+                when breakdown_value is null then 'missing'
                 else 'value'
             end as breakdown,
-            case
-                when not ranked.is_folded then coalesce(attempts.breakdown_value, '')
-                else ''
-            end as group_value
-        from counted_attempts as attempts
-        inner join ranked
-            on
-                attempts.funnel_id = ranked.funnel_id
-                and attempts.entered_on = ranked.entered_on
-                and attempts.breakdown_value is not distinct from ranked.breakdown_value
+            case when not is_folded then coalesce(breakdown_value, '') else '' end
+                as group_value
+        from ranked
 
     ),
 
@@ -135,38 +105,56 @@
         select
             row_number() over () as group_number,
             listed.*,
-            coalesce(folded.folded_value_count, 0) as folded_value_count
+            plans.time_bin_count,
+            plans.window_length,
+            earlier_steps.previous_steps
         from (
-            select distinct
+            select
+                funnel_id,
+                entered_on,
+                'total' as breakdown,
+                '' as group_value,
+                0 as folded_value_count
+            from changed_attempts
+            group by funnel_id, entered_on
+            union all
+            select
                 funnel_id,
                 entered_on,
                 breakdown,
-                group_value
+                group_value,
+                case when breakdown = 'other' then count(*) else 0 end
+                    as folded_value_count
             from split
+            group by funnel_id, entered_on, breakdown, group_value
         ) as listed
-        left join folded
-            on
-                listed.funnel_id = folded.funnel_id
-                and listed.entered_on = folded.entered_on
-                and listed.breakdown = folded.breakdown
+        inner join plans
+            on listed.funnel_id = plans.funnel_id
+        inner join earlier_steps
+            on listed.funnel_id = earlier_steps.funnel_id
 
     ),
 
-    attempts as (
+    -- Read twice rather than stored: an attempt is wide.
+    attempts as not materialized (
 
         select
-            groups.group_number,
-            split.entered_at,
-            split.is_completed,
-            not split.is_completed and split.excluded_at is not null as is_excluded,
-            split.is_left as drops_unit,
-            split.is_tied,
-            split.reached_at,
-            split.window_ends_at,
-            split.previous_steps,
-            split.time_bin_count,
-            split.window_length
-        from split
+            {{ attempts_of_group() }}
+        from counted_attempts as attempts
+        inner join groups
+            on
+                attempts.funnel_id = groups.funnel_id
+                and attempts.entered_on = groups.entered_on
+        where groups.breakdown = 'total'
+        union all
+        select
+            {{ attempts_of_group() }}
+        from counted_attempts as attempts
+        inner join split
+            on
+                attempts.funnel_id = split.funnel_id
+                and attempts.entered_on = split.entered_on
+                and attempts.breakdown_value is not distinct from split.breakdown_value
         inner join groups
             on
                 split.funnel_id = groups.funnel_id
@@ -175,4 +163,19 @@
                 and split.group_value = groups.group_value
 
     )
+{%- endmacro %}
+
+{# What is counted of an attempt, and by what. #}
+{% macro attempts_of_group() -%}
+    groups.group_number,
+    groups.time_bin_count,
+    groups.window_length,
+    groups.previous_steps,
+    attempts.entered_at,
+    attempts.reached_at,
+    attempts.window_ends_at,
+    attempts.is_completed,
+    not attempts.is_completed and attempts.excluded_at is not null as is_excluded,
+    attempts.is_left as drops_unit,
+    attempts.is_tied
 {%- endmacro %}

@@ -97,31 +97,31 @@
         group_number,
         step_index,
         from_entry,
-        from_previous,
+        {{ microseconds_between('reached_at[previous_steps[step_index]]', 'moment') }}
+            as from_previous,
         least(from_entry * time_bin_count / window_length + 1, time_bin_count)::integer
             as time_bin
     from (
         select
-            counted.group_number,
-            counted.time_bin_count,
-            counted.window_length,
-            reached.step_index,
-            {{ microseconds_between('counted.entered_at', 'reached.moment') }} as from_entry,
-            {{ microseconds_between(
-                'counted.reached_at[reached.previous_step]', 'reached.moment'
-            ) }} as from_previous
-        from {{ attempts }} as counted
-        cross join lateral unnest(counted.reached_at, counted.previous_steps)
-        with ordinality as reached (moment, previous_step, step_index)
-        where
-            not counted.drops_unit
-            and reached.moment is not null
-    ) as walked
+            walked.*,
+            {{ microseconds_between('entered_at', 'moment') }} as from_entry
+        from (
+            select
+                attempts.*,
+                unnest(reached_at) as moment,
+                generate_subscripts(reached_at, 1) as step_index
+            from {{ attempts }} as attempts
+            where not drops_unit
+        ) as walked
+        where moment is not null
+        offset 0
+    ) as timed
 {%- endmacro %}
 
-{# Never below zero: rows that tie may stand the other way round. #}
+{# Never below zero: rows that tie may stand the other way round. Exact for centuries: so
+   long a double holds every microsecond. #}
 {% macro microseconds_between(earlier, later) -%}
-    {{ microseconds('greatest(' ~ later ~ ', ' ~ earlier ~ ')') }} - {{ microseconds(earlier) }}
+    (date_part('epoch', greatest({{ later }}, {{ earlier }}) - {{ earlier }}) * 1000000)::bigint
 {%- endmacro %}
 
 {# The row of a neighbouring required step of the same group. #}
