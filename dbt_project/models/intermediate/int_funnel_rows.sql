@@ -1,9 +1,7 @@
 {{ config(
     post_hook="{{ index_for_experiments() }}",
     unique_key=['occurred_on', 'source', 'event_id'],
-    indexes=[
-        {'columns': ['occurred_on', 'source', 'event_id'], 'unique': true},
-    ],
+    indexes=[{'columns': ['occurred_on']}],
 ) }}
 
 {{ rows_of_funnels(
