@@ -13,6 +13,16 @@ READER = "bi_reader"
 
 _MEGABYTE = 1024 * 1024
 
+# A statement that failed, its message and its detail hold row values. The client is
+# told; the log, which outlives an erasure, keeps level LOG and up.
+_LOGGING = {
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+    "log_line_prefix": "'%m [%p] '",
+}
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -72,19 +82,16 @@ def postgresql_conf(
         # Pages at random are in memory, or on a disk without arms. The server's own 4
         # has a night read whole tables for the few rows that changed.
         "random_page_cost": 1.1,
+        # Nobody replicates it: a table needs no log in the transaction that makes it.
+        "wal_level": "minimal",
+        "max_wal_senders": 0,
         "max_wal_size": "2GB",
         "min_wal_size": "160MB",
         # The wheel can only do pglz: a row's random key then cost 19 µs, not 3.
         "wal_compression": "off",
         "checkpoint_timeout": "15min",
         "checkpoint_completion_target": 0.9,
-        # A statement that failed, its message and its detail hold row values. The
-        # client is told; the log, which outlives an erasure, keeps level LOG and up.
-        "log_min_messages": "log",
-        "log_min_error_statement": "panic",
-        "log_error_verbosity": "terse",
-        "log_statement": "none",
-        "log_line_prefix": "'%m [%p] '",
+        **_LOGGING,
     }
     if not durable:
         settings |= {"fsync": "off", "synchronous_commit": "off"}
@@ -100,7 +107,6 @@ def access_rules() -> str:
         [
             "# Written at every start.",
             f"local all {SUPERUSER} peer map=owner",
-            f"local replication {SUPERUSER} peer map=owner",
             f"host {DATABASE} {READER} 127.0.0.1/32 scram-sha-256",
             "",
         ]
