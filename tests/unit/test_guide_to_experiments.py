@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from shutil import copytree
 
 from orchestration.experiments.arms import Arm, Counted, Measured, Terms
 from orchestration.experiments.results import conclude_results
@@ -9,12 +10,16 @@ from orchestration.experiments.sample_size import Design, proportion_sample_size
 from orchestration.registry.reading import load_registry
 from tests.unit.made_registry import write_registry
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "experiments.md").read_text()
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "guides" / "experiments.md").read_text()
 
 
 def test_the_definition_is_accepted(tmp_path):
     (text,) = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
-    registry = load_registry(write_registry(tmp_path, experiments__button=text))
+    folder = write_registry(tmp_path, experiments__button=text)
+    # With these, an event that nobody sends is refused.
+    copytree(ROOT / "registry" / "contracts", folder / "contracts", dirs_exist_ok=True)
+    registry = load_registry(folder)
     metrics = registry.experiments()["button"].metrics
     assert [each.name for each in metrics] == ["books", "revenue", "errors"]
 
