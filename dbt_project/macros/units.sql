@@ -19,7 +19,9 @@
         {{ person_key }} as person_key
     from {{ rows_of_changed_persons(relation) if is_changed else relation }} as anonymous
     left join lateral (
-        select touched.person_key
+        select
+            touched.person_key,
+            touched.user_id
         from {{ source('identity', 'device_owners') }} as touched
         where
             {{ is_anonymous('anonymous') }}
@@ -30,6 +32,7 @@
     {{ joined_aliases('anonymous.user_id') }}
     where
         (not {{ is_anonymous('anonymous') }} or anonymous.device_id is not null)
+        and {{ is_counted_account('owners.user_id') }}
         and {{ condition }}
         and {{ is_strict_unit(mapping, person_key) }}
         and {{ is_changed_unit(person_key, ['experiments.persons']) if is_changed

@@ -120,6 +120,19 @@ _CLAIM = (
     where claimed.build_id = %(build_id)s and touched.event_name = 'account'
     """,
     """
+    insert into ops.changed_units (build_id, model, unit_key)
+    select distinct
+        %(build_id)s::bigint, 'identity.device_owners', owners.person_key
+    from ops.claimed_devices as claimed
+    inner join ops.touched_devices as touched using (touched_id)
+    inner join ops.loads as loads using (load_id)
+    inner join identity.device_owners as owners using (device_id)
+    where
+        claimed.build_id = %(build_id)s
+        and loads.kind = 'touch'
+        and loads.source = 'accounts'
+    """,
+    """
     insert into ops.changed (build_id, model, day)
     select distinct %(build_id)s::bigint, changed.model, changed.day
     from ops.changed as changed

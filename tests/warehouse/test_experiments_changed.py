@@ -22,6 +22,8 @@ from tests.warehouse.histories import (
 )
 from tests.warehouse.identity_world import PROPERTIES, set_rules
 from tests.warehouse.reference_experiments import EXPERIMENT
+from tests.warehouse.reference_metrics import App, Person
+from tests.warehouse.test_excluded_accounts import flag
 
 SELECT = ("+experiment_statistics",)
 TABLES = (
@@ -146,6 +148,30 @@ def test_experiments_follow_what_changed_as_if_made_from_nothing(
     ).fetchall()
     assert named == 2
     assert {row[1] for row in piecewise["marts.experiment_units"]} == {1, 2}
+
+
+def test_who_is_flagged_as_own_leaves_with_what_was_done_before_logging_in(
+    database, connection, tmp_path
+):
+    define(connection, tmp_path, mapping="first_touch")
+    load(
+        connection,
+        [
+            one("x1", at(days=3), "experiment_exposure", 0, device_id="d0"),
+            one("x2", at(days=3), "experiment_exposure", 0, device_id="d1"),
+            # Days later, so that nothing of the day of exposure changes.
+            Event("e1", at(days=6), device_id="d0", user_id="u0"),
+        ],
+    )
+    build(connection, url=database, select=SELECT)
+    assert len(rows_of(connection)["marts.experiment_exposures"]) == 2
+    flag(connection, App(persons=[Person("u0", "internal", at(days=-9))]))
+    build(connection, url=database, select=SELECT)
+    flagged = rows_of(connection)
+    assert len(flagged["marts.experiment_exposures"]) == 1
+    flag(connection, App(persons=[Person("u0", None, at(days=-9))]))
+    build(connection, url=database, select=SELECT)
+    assert len(rows_of(connection)["marts.experiment_exposures"]) == 2
 
 
 def test_a_metric_of_other_events_has_all_events_matched_again(
