@@ -57,9 +57,9 @@
             from (
                 {{ ids_of_changed_persons('user') }}
                 union
-                select aliases.identifier
-                {{ joined_changed_persons('identity.persons', 'aliases') }}
-                    and aliases.identifier_type = 'user'
+                {{ names_of_changed_persons(
+                    'identity.persons', 'identifier', "named.identifier_type = 'user'"
+                ) }}
             ) as users (user_id)
             cross join lateral (
                 select candidates.*
@@ -74,8 +74,9 @@
             from (
                 {{ ids_of_changed_persons('device') }}
                 union
-                select owned.device_id
-                {{ joined_changed_persons(source('identity', 'device_owners'), 'owned') }}
+                {{ names_of_changed_persons(
+                    source('identity', 'device_owners'), 'device_id', 'true'
+                ) }}
             ) as devices (device_id)
             cross join lateral (
                 select candidates.*
@@ -100,13 +101,19 @@
         and starts_with(persons.unit_key, '{{ kind }} ')
 {%- endmacro %}
 
-{% macro joined_changed_persons(relation, alias) -%}
+{# Looked up one by one, also where the planner is told to hash what it joins. #}
+{% macro names_of_changed_persons(relation, column, condition) -%}
+    select found.{{ column }}
     from ops.changed_units as persons
-    inner join {{ relation }} as {{ alias }}
-        on
-            persons.build_id = {{ build_id() }}
-            and persons.model = 'experiments.persons'
-            and persons.unit_key = {{ alias }}.person_key
+    cross join lateral (
+        select named.{{ column }}
+        from {{ relation }} as named
+        where named.person_key = persons.unit_key and {{ condition }}
+        offset 0
+    ) as found
+    where
+        persons.build_id = {{ build_id() }}
+        and persons.model = 'experiments.persons'
 {%- endmacro %}
 
 {# The exposures of persons with news; all outside of builds. #}

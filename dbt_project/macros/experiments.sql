@@ -203,10 +203,3 @@
         ~ " order by experiment_id, metric_name"
     )) }}
 {%- endmacro %}
-
-{# Whole tables are hashed: the planner expects few rows where there are many. #}
-{% macro hash_joins_if_whole() -%}
-    {%- if not is_partial() -%}
-        set local enable_nestloop = off
-    {%- endif -%}
-{%- endmacro %}

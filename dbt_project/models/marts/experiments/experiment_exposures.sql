@@ -1,5 +1,5 @@
 {{ config(
-    pre_hook=["{{ record_changed_persons() }}", "{{ hash_joins_if_whole() }}"],
+    pre_hook=["{{ record_changed_persons() }}", "set local enable_nestloop = off"],
     unique_key=['experiment_id', 'phase', 'person_id'],
     indexes=[
         {'columns': ['person_id', 'experiment_id', 'phase'], 'unique': true},

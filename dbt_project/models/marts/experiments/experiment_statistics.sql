@@ -1,5 +1,5 @@
 {{ config(
-    pre_hook="{{ hash_joins_if_whole() }}",
+    pre_hook='set local enable_nestloop = off',
     unique_key=['experiment_id', 'phase', 'metric_name', 'variant', 'dimension',
         'dimension_value', 'exposed_on'],
     indexes=[

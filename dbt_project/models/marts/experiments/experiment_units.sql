@@ -2,7 +2,7 @@
 -- depends_on: {{ ref('int_funnel_rows') }}
 -- depends_on: {{ source('registry', 'funnel_plans') }}
 {{ config(
-    pre_hook="{{ hash_joins_if_whole() }}",
+    pre_hook='set local enable_nestloop = off',
     unique_key=['experiment_id', 'phase', 'metric_name', 'person_id'],
     indexes=[{'columns': ['exposed_on']},
         {'columns': ['person_id', 'experiment_id', 'phase', 'metric_name'], 'unique': true}],
