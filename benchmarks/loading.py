@@ -38,6 +38,11 @@ _SETTINGS_SHOWN = (
     "wal_level",
 )
 
+_OTHERS = (
+    "select 1 from pg_stat_activity"
+    " where backend_type = 'client backend' and pid <> pg_backend_pid()"
+)
+
 _FORKS = multiprocessing.get_context("fork")
 
 
@@ -192,7 +197,13 @@ class Bench:
             print(f"{name} = {value}")
 
     def server_seconds(self) -> float:
-        """Return the processor time of the server's processes that ended, on Linux."""
+        """Return the processor time of the server's processes that ended, on Linux.
+
+        Those of a load end a moment after their connections.
+        """
+        while self.execute(_OTHERS):
+            time.sleep(0.05)
+        time.sleep(0.1)
         (folder,) = self.execute("show data_directory")[0]
         pid = Path(folder, "postmaster.pid").read_text().split()[0]
         words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
