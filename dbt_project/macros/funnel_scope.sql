@@ -30,12 +30,29 @@
 {# The days of the rows to read, where days alone say it: this prunes. #}
 {% macro funnel_row_days(column, funnel) -%}
     {%- set reach = funnel_reach(funnel) -%}
-    {%- if reach.is_anew or reach.is_whole
-        or (funnel.breakdown_trait and loads_of_news()) -%}
+    {%- set has_news = funnel.breakdown_trait and is_partial() and loads_of_news() -%}
+    {%- if reach.is_anew or reach.is_whole or (has_news and not reach.is_by_person) -%}
         true
     {%- else -%}
-        {{ changed_days(column, reach.parents, reach.row_days, reach.row_days) }}
+        ({{ changed_days(column, reach.parents, reach.row_days, reach.row_days) }}
+        {{- ' or ' ~ is_day_of_said_anew(column, funnel) if has_news }})
     {%- endif -%}
+{%- endmacro %}
+
+{# The days around entries of those of whom the app said something new. Every row that may
+   be an entry is one already: of other days nothing could change. #}
+{% macro is_day_of_said_anew(column, funnel) -%}
+    {%- set ids = [] -%}
+    {%- for other in funnel_plans() if other.breakdown_trait == funnel.breakdown_trait -%}
+        {%- do ids.append("'" ~ other.funnel_id ~ "'") -%}
+    {%- endfor -%}
+    {%- set days = registry_rows(
+        'select distinct (attempts.entered_on + around.day_count)::text as day from '
+        ~ this ~ ' as attempts cross join generate_series(-' ~ funnel.window_days ~ ', '
+        ~ funnel.window_days ~ ') as around (day_count) where attempts.funnel_id in ('
+        ~ ids | join(', ') ~ ') and ' ~ is_unit_of('attempts', persons_said_anew())
+    ) -%}
+    {{ is_one_of_days(column, days | map(attribute=0)) }}
 {%- endmacro %}
 
 {# The rows to read, by their day, funnel and person. #}

@@ -94,6 +94,29 @@ def test_attempts_are_those_of_a_full_rebuild_whatever_comes_or_goes(
     assert [table_rows(connection, table) for table in TABLES] == incremental
 
 
+def test_a_role_told_late_is_that_of_old_attempts_too(database, connection):
+    by_role = funnel("page_view", "click", window="1 day", breakdown={"trait": "role"})
+    define_funnels(connection, {"by_role": by_role})
+    load(connection, history(random.Random(3)))
+    build(connection, url=database, select=MODELS)
+    load(connection, [Event("new", at(days=9), device_id="another")])
+    connection.execute(
+        "insert into raw.app_persons (user_id, role, is_internal, is_test, "
+        "registered_at, valid_from, valid_to, row_hash, load_id) "
+        "select 'u1', role, false, false, %s, valid_from, valid_to, '', "
+        "(select max(load_id) from ops.loads) from (values "
+        "('buyer', %s::timestamptz, %s::timestamptz), ('seller', %s, null)) "
+        "as said (role, valid_from, valid_to)",
+        (at(), at(), at(days=3), at(days=3)),
+    )
+    connection.commit()
+    build(connection, url=database, select=MODELS)
+    incremental = [table_rows(connection, table) for table in TABLES]
+    assert {row[-1] for row in incremental[0]} == {None, "buyer", "seller"}
+    build(connection, url=database, select=MODELS, is_full=True)
+    assert [table_rows(connection, table) for table in TABLES] == incremental
+
+
 def depths(connection, funnel_id="buy"):
     rows = connection.execute(
         "select depth from marts.funnel_attempts where funnel_id = %s "
