@@ -29,6 +29,7 @@
     ),
 
     -- As columns, not expressions: only those may arrive sorted where there is a filter.
+    -- Of a changed funnel few hits are left to sort, of all of them events are fewer.
     listed_hits as (
 
         select
@@ -45,7 +46,7 @@
                 owned.*,
                 unnest(hits) as hit
             from owned
-            order by occurred_on
+            {{ 'order by occurred_on' if not is_partial() }}
         ) as listed
         order by occurred_on
 
