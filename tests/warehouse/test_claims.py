@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.transform.builds import Request, begin_build, finish_build
 from orchestration.transform.plan import plan_build
-from orchestration.transform.planner import analyze_days
+from orchestration.transform.planner import analyze_days, analyze_owners
 from orchestration.transform.touch import touch_days
 from orchestration.warehouse.connection import connect
 from tests.warehouse.histories import START, Event, at, load
@@ -178,4 +178,5 @@ def test_a_day_that_was_just_loaded_has_statistics_when_it_is_built(
     connection.commit()
     assert known > (0,)
     assert analyze_days(build.connection, build.days) == 0
+    assert not analyze_owners(build.connection)
     finish_build(build)
