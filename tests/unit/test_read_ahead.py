@@ -75,6 +75,7 @@ def test_nobody_reads_on_once_the_writer_has_failed():
 def write_one(items, released):
     with reading_ahead(items) as ahead:
         assert next(ahead) == 1
+        assert items.asked[2].wait(5)
         released.start()
         raise ValueError("disk full")
 
