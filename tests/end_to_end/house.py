@@ -140,7 +140,9 @@ class House:
     def build(self):
         with dbt_pointed_at(self.url):
             report = run_build(
-                self.url, project=self.project, request=Request(run_id="test")
+                self.url,
+                project=self.project,
+                request=Request(run_id="test", pseudonym_key=KEY.encode()),
             )
         assert report.failure is None, report.failure
         with self.connection() as connection:
