@@ -3,7 +3,7 @@
 {{ config(
     pre_hook='set local enable_nestloop = off',
     unique_key=['occurred_on', 'person_key', 'funnel_number'],
-    indexes=[{'columns': ['occurred_on', 'person_key', 'funnel_number'], 'unique': true}],
+    indexes=[{'columns': ['occurred_on']}],
 ) }}
 
 {{ hits_of_persons(

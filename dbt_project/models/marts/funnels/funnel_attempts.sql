@@ -8,15 +8,7 @@
 {{ config(
     pre_hook='set local enable_nestloop = off',
     unique_key=['funnel_id', 'unit_id', 'session_id', 'entered_on', 'attempt_number'],
-    indexes=[
-        {
-            'columns': [
-                'funnel_id', 'unit_id', 'session_id', 'entered_on', 'attempt_number',
-            ],
-            'unique': true,
-        },
-        {'columns': ['entered_on']},
-    ],
+    indexes=[{'columns': ['unit_id', 'funnel_id']}, {'columns': ['entered_on']}],
 ) }}
 
 with
